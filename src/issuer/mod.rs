@@ -1,0 +1,1 @@
+//! How the issuer is asked.

@@ -1,0 +1,175 @@
+//! The heart: a sans-IO state machine from requests, answers and time to calls
+//! and verdicts.
+//!
+//! Every [`Relay::handle`] must be followed by [`Relay::poll`] until it
+//! returns `None`; then sleep until [`Relay::wake_at`] or the next input.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::callout::{Callout, CalloutResult};
+use crate::config::Config;
+use crate::metrics::Metric;
+use crate::redacted::Redacted;
+use crate::reply::Reply;
+use crate::request::RequestHead;
+use crate::time::Now;
+
+/// A request, as the shell names it; never used again after its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u32);
+
+/// A call that the core asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A request arrived. Its verdict comes with the next outputs, or later.
+    Request {
+        /// The request.
+        stream: StreamId,
+        /// Its head.
+        head: &'a RequestHead<'a>,
+    },
+    /// A call ended.
+    Answer {
+        /// The call.
+        call: CallId,
+        /// How.
+        result: CalloutResult,
+    },
+    /// The client of a request left, or its verdict was carried out.
+    StreamGone {
+        /// The request.
+        stream: StreamId,
+    },
+    /// Time passed.
+    Timeout,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this, and say how it ended with [`Input::Answer`].
+    Call {
+        /// Names the call.
+        call: CallId,
+        /// The request to send.
+        callout: Callout,
+    },
+    /// The fate of a request; exactly one for each.
+    Resume {
+        /// The request.
+        stream: StreamId,
+        /// Its fate.
+        verdict: Verdict,
+    },
+    /// Count one.
+    Count(Metric),
+    /// Tell the operator.
+    Log(log::Level, String),
+}
+
+/// The fate of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Goes on untouched.
+    Pass,
+    /// Goes on without the client's `Authorization`.
+    PassWithoutAuthorization,
+    /// Goes on with its session's access token.
+    Inject(Injection),
+    /// Is answered here.
+    Reply {
+        /// The answer.
+        reply: Reply,
+        /// One word for the access log, e.g. `no_session`.
+        code: &'static str,
+    },
+}
+
+/// How a request is changed where a token is injected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Injection {
+    /// The one `Authorization` value: replaces all that the client sent.
+    pub authorization: Rc<Redacted<String>>,
+    /// What becomes of the `Cookie` header.
+    pub cookie: CookieEdit,
+    /// Mark the response as private to the cookie.
+    pub private_response: bool,
+    /// Where the token came from: one word for the access log.
+    pub source: Source,
+}
+
+/// What becomes of the `Cookie` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CookieEdit {
+    /// Nothing.
+    Keep,
+    /// It is removed.
+    Remove,
+    /// It is replaced by this single line.
+    Replace(Redacted<Vec<u8>>),
+}
+
+/// Where an injected token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This worker's cache.
+    Cache,
+    /// The store, asked for this request or one beside it.
+    Store,
+    /// A refresh by this worker.
+    Refreshed,
+    /// A refresh by another worker or proxy, whose lease was found *held*.
+    Held,
+    /// A refresh by another worker or proxy, found already done.
+    Changed,
+}
+
+impl Source {
+    /// The word in the access log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Store => "store",
+            Self::Refreshed => "refreshed",
+            Self::Held => "held",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// One worker's relay.
+pub struct Relay {}
+
+impl Relay {
+    /// A relay with nothing in it. `seed` feeds nonces, owners and jitter, and
+    /// must be unpredictable in production.
+    pub fn new(_config: Config, _seed: [u8; 32]) -> Self {
+        todo!()
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, _now: Now, _input: Input<'_>) {
+        todo!()
+    }
+
+    /// The next thing to do, `None` when there is nothing more.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Output> {
+        todo!()
+    }
+
+    /// When (on [`Now::mono`]) to come with [`Input::Timeout`], if at all.
+    pub fn wake_at(&self) -> Option<Duration> {
+        todo!()
+    }
+
+    /// Nothing is in flight: the relay may be dropped without losing anything.
+    pub fn is_idle(&self) -> bool {
+        todo!()
+    }
+}
