@@ -24,7 +24,11 @@ pub fn v5(secret: &str, name: &str, claims: &Value) -> String {
     let key = v5_key(secret, name, 64);
     let thumbprint = format!(r#"{{"k":"{}","kty":"oct"}}"#, B64.encode(&key));
     let kid = B64.encode(Sha512::digest(thumbprint));
-    cbc_hs512(&key, &json!({"alg": "dir", "enc": "A256CBC-HS512", "kid": kid}), claims)
+    cbc_hs512(
+        &key,
+        &json!({"alg": "dir", "enc": "A256CBC-HS512", "kid": kid}),
+        claims,
+    )
 }
 
 /// The same without `kid`: only the first secret may open it.
@@ -99,7 +103,12 @@ fn cbc_hs512(key: &[u8], header: &Value, claims: &Value) -> String {
 }
 
 fn jwe(head: &str, iv: &[u8], body: &[u8], tag: &[u8]) -> String {
-    format!("{head}..{}.{}.{}", B64.encode(iv), B64.encode(body), B64.encode(tag))
+    format!(
+        "{head}..{}.{}.{}",
+        B64.encode(iv),
+        B64.encode(body),
+        B64.encode(tag)
+    )
 }
 
 /// Random bytes from the system.

@@ -84,7 +84,9 @@ impl Common {
             let mut launch = common.launch(Program::Python, home, Options::default());
             let script = PLACES.root.join("tests/stack/django/prepare.py");
             launch.args = vec![script.display().to_string(), USERS.to_string()];
-            launch.env.push(("STACK_PASSWORD".into(), common.password.clone()));
+            launch
+                .env
+                .push(("STACK_PASSWORD".into(), common.password.clone()));
             provider.run(&launch);
             Arc::new(common)
         }))
@@ -95,13 +97,22 @@ impl Common {
         let ours = PLACES.root.join("tests/stack/django");
         let env = [
             ("DJANGO_SECRET_KEY", self.secret_key.clone()),
-            ("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,app.example.com".into()),
+            (
+                "DJANGO_ALLOWED_HOSTS",
+                "localhost,127.0.0.1,app.example.com".into(),
+            ),
             ("DJANGO_DB", home.join("db.sqlite3").display().to_string()),
             ("ACCESS_TOKEN_SECONDS", options.access.to_string()),
             ("REFRESH_TOKEN_SECONDS", options.refresh.to_string()),
-            ("ROTATE_REFRESH_TOKENS", u8::from(options.rotate).to_string()),
+            (
+                "ROTATE_REFRESH_TOKENS",
+                u8::from(options.rotate).to_string(),
+            ),
             ("DJANGO_SETTINGS_MODULE", "stack_settings".into()),
-            ("PYTHONPATH", format!("{}:{}", ours.display(), project.display())),
+            (
+                "PYTHONPATH",
+                format!("{}:{}", ours.display(), project.display()),
+            ),
             ("PYTHONDONTWRITEBYTECODE", "1".into()),
         ];
         Launch {
@@ -120,7 +131,9 @@ impl Django {
     pub fn shared(provider: &Arc<dyn Provider>, options: Options) -> Arc<Self> {
         static RUNNING: LazyLock<Mutex<HashMap<Options, Arc<Django>>>> =
             LazyLock::new(Mutex::default);
-        let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut running = RUNNING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let django = running
             .entry(options)
             .or_insert_with(|| Arc::new(Self::start(provider, options)));
@@ -197,7 +210,10 @@ impl Django {
     }
 
     fn post(&self, path: &str, body: &Value) -> Response {
-        Request::post(path).host("localhost").json(body).send(self.addr)
+        Request::post(path)
+            .host("localhost")
+            .json(body)
+            .send(self.addr)
     }
 
     /// A token that Django takes for its own: `kind` is `access` or `refresh`,
@@ -266,5 +282,8 @@ impl Django {
 }
 
 fn answers(addr: SocketAddr) -> bool {
-    Request::get("/api/token/").host("localhost").try_send(addr).is_ok()
+    Request::get("/api/token/")
+        .host("localhost")
+        .try_send(addr)
+        .is_ok()
 }

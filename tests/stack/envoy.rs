@@ -28,7 +28,11 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
     let text = fs::read_to_string(&file).expect("envoy/envoy.yaml");
     let mut config: Value = serde_yaml_ng::from_str(&text).expect("envoy.yaml is YAML");
     set_own_ports(&mut config, at);
-    for (name, addr) in [("django", at.django), ("webdis", at.webdis), ("redis", at.redis)] {
+    for (name, addr) in [
+        ("django", at.django),
+        ("webdis", at.webdis),
+        ("redis", at.redis),
+    ] {
         let cluster = named(&mut config, "clusters", name);
         let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
         set_port(&mut endpoint["endpoint"]["address"], addr);
@@ -40,7 +44,10 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
     for route in hosts[0]["routes"].as_array_mut().expect("routes") {
         let route = route.as_object_mut().expect("a route");
         if route.remove("direct_response").is_some() {
-            route.insert("route".into(), json!({"cluster": "django", "timeout": "35s"}));
+            route.insert(
+                "route".into(),
+                json!({"cluster": "django", "timeout": "35s"}),
+            );
         }
     }
     config
@@ -49,8 +56,14 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
 /// Sets the ports on which this Envoy itself listens.
 pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {
     set_port(&mut bootstrap["admin"]["address"], at.admin);
-    set_port(&mut named(bootstrap, "listeners", "ingress")["address"], at.ingress);
-    set_port(&mut named(bootstrap, "listeners", "redis")["address"], at.redis_listener);
+    set_port(
+        &mut named(bootstrap, "listeners", "ingress")["address"],
+        at.ingress,
+    );
+    set_port(
+        &mut named(bootstrap, "listeners", "redis")["address"],
+        at.redis_listener,
+    );
 }
 
 /// The HTTP connection manager of the browsers' listener.
@@ -67,21 +80,30 @@ pub fn cluster<'a>(bootstrap: &'a mut Value, name: &str) -> &'a mut Value {
 pub fn wasm_config(bootstrap: &mut Value) -> &mut Value {
     let filters = connection_manager(bootstrap)["http_filters"].as_array_mut();
     let mut filters = filters.expect("http_filters").iter_mut();
-    let ours = filters.find(|f| f["name"] == "token_relay").expect("our filter");
+    let ours = filters
+        .find(|f| f["name"] == "token_relay")
+        .expect("our filter");
     &mut ours["typed_config"]["config"]
 }
 
 /// The plugin's own configuration, shipped as a Struct.
 pub fn plugin_config(bootstrap: &mut Value) -> &mut Value {
     let configuration = &mut wasm_config(bootstrap)["configuration"];
-    assert_eq!(configuration["@type"], "type.googleapis.com/google.protobuf.Struct");
+    assert_eq!(
+        configuration["@type"],
+        "type.googleapis.com/google.protobuf.Struct"
+    );
     &mut configuration["value"]
 }
 
 fn named<'a>(bootstrap: &'a mut Value, list: &str, name: &str) -> &'a mut Value {
-    let items = bootstrap["static_resources"][list].as_array_mut().expect("a list");
+    let items = bootstrap["static_resources"][list]
+        .as_array_mut()
+        .expect("a list");
     let mut items = items.iter_mut();
-    items.find(|item| item["name"] == name).expect("an item of that name")
+    items
+        .find(|item| item["name"] == name)
+        .expect("an item of that name")
 }
 
 fn set_port(address: &mut Value, to: SocketAddr) {
@@ -112,7 +134,7 @@ pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)
         "--file-flush-interval-msec",
         "20",
         "-l",
-        "info",
+        "warning",
         // All that the relay has to say is searched for secrets.
         "--component-log-level",
         "wasm:debug",
@@ -154,7 +176,9 @@ impl Envoy {
     /// The access log: an object per request that has ended.
     pub fn access_log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.launch.stdout()).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     /// What Envoy and the relay logged.

@@ -222,12 +222,19 @@ impl Gate {
 
     /// Every request for a path so far.
     pub fn seen_at(&self, path: &str) -> Vec<Received> {
-        self.seen().into_iter().filter(|r| r.path() == path).collect()
+        self.seen()
+            .into_iter()
+            .filter(|r| r.path() == path)
+            .collect()
     }
 
     /// How many requests for a path have come so far.
     pub fn calls(&self, path: &str) -> usize {
-        self.state().seen.iter().filter(|r| r.path() == path).count()
+        self.state()
+            .seen
+            .iter()
+            .filter(|r| r.path() == path)
+            .count()
     }
 
     /// The last request for a path.
@@ -306,7 +313,9 @@ impl Drop for Gate {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn serve(&self, stream: &TcpStream) {
@@ -328,7 +337,10 @@ impl Shared {
         let mut state = self.state();
         state.seen.push(request.clone());
         let path = request.path();
-        let rule = state.rules.iter_mut().find(|r| r.left > 0 && r.path == path);
+        let rule = state
+            .rules
+            .iter_mut()
+            .find(|r| r.left > 0 && r.path == path);
         rule.map_or_else(Act::forward, |rule| {
             rule.left = rule.left.saturating_sub(1);
             rule.act.clone()
@@ -382,7 +394,9 @@ impl Shared {
 
     fn note_tokens(&self, response: &Response) {
         let body = serde_json::from_slice(&response.body).unwrap_or(serde_json::Value::Null);
-        let tokens = ["access", "refresh"].iter().filter_map(|name| body[name].as_str());
+        let tokens = ["access", "refresh"]
+            .iter()
+            .filter_map(|name| body[name].as_str());
         self.state().tokens.extend(tokens.map(str::to_owned));
     }
 

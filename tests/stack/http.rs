@@ -89,7 +89,8 @@ impl Response {
 
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers
+            .push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -147,10 +148,7 @@ pub fn response_bytes(answer: &Response, close: bool) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {} Status\r\n", answer.status).into_bytes();
     push_headers(&mut head, &answer.headers);
     // A 101 or 204 has no length; a gate's script may give its own.
-    if answer.status >= 200
-        && answer.status != 204
-        && answer.values("content-length").is_empty()
-    {
+    if answer.status >= 200 && answer.status != 204 && answer.values("content-length").is_empty() {
         let length = answer.body.len();
         head.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
     }

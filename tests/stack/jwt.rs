@@ -15,7 +15,9 @@ pub fn now() -> i64 {
 
 pub fn sign(key: &str, claims: &Value) -> String {
     let header = json!({"alg": "HS256", "typ": "JWT"});
-    let text = [header, claims.clone()].map(|part| B64.encode(part.to_string())).join(".");
+    let text = [header, claims.clone()]
+        .map(|part| B64.encode(part.to_string()))
+        .join(".");
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).expect("any size");
     mac.update(text.as_bytes());
     format!("{text}.{}", B64.encode(mac.finalize().into_bytes()))

@@ -115,7 +115,8 @@ impl Stack {
     /// The answer to a request, checked for secrets.
     pub fn answer(&self, pending: Pending) -> Response {
         let answer = pending.answer();
-        self.secrets.check("an answer through Envoy", &answer.everything());
+        self.secrets
+            .check("an answer through Envoy", &answer.everything());
         answer
     }
 
@@ -148,7 +149,10 @@ impl Stack {
                     scope.spawn(move || self.answer(request.start(to)))
                 })
                 .collect();
-            calls.into_iter().map(|call| call.join().expect("a request")).collect()
+            calls
+                .into_iter()
+                .map(|call| call.join().expect("a request"))
+                .collect()
         })
     }
 
@@ -162,7 +166,9 @@ impl Stack {
         });
         let start = lines.len() - count;
         let values = lines[start..].iter().map(|line| &line[field]);
-        values.map(|v| v.as_str().unwrap_or_default().to_owned()).collect()
+        values
+            .map(|v| v.as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// The verdicts of all requests so far, of which there are `count`.
@@ -228,7 +234,8 @@ impl Drop for Stack {
         for (name, text) in writings {
             self.secrets.check(&name, &text);
             assert!(
-                !text.contains("panicked at") && !text.contains("Proxy-Wasm plugin in-VM backtrace"),
+                !text.contains("panicked at")
+                    && !text.contains("Proxy-Wasm plugin in-VM backtrace"),
                 "{name} tells of a panic in the module"
             );
         }

@@ -46,10 +46,19 @@ impl Places {
         };
         let needed = [
             (&places.wasm, "the module: run `make build`"),
-            (&places.python, "Python's environment: run `make test`, which sets it up"),
-            (&places.gunicorn, "gunicorn: run `make test`, which installs it"),
+            (
+                &places.python,
+                "Python's environment: run `make test`, which sets it up",
+            ),
+            (
+                &places.gunicorn,
+                "gunicorn: run `make test`, which installs it",
+            ),
             (&places.envoy, "Envoy: run `make test`, which installs it"),
-            (&places.redis, "redis-server (Debian: apt install redis-server)"),
+            (
+                &places.redis,
+                "redis-server (Debian: apt install redis-server)",
+            ),
             (&places.webdis, "Webdis (Debian: apt install webdis)"),
         ];
         let missing: Vec<String> = needed

@@ -96,7 +96,11 @@ impl Processes {
         });
         let append = |path| -> File {
             let mut options = OpenOptions::new();
-            options.create(true).append(true).open(path).expect("a log file")
+            options
+                .create(true)
+                .append(true)
+                .open(path)
+                .expect("a log file")
         };
         // Nothing of the caller's environment but what finds programs: a
         // variable that happens to be set must not decide a test.

@@ -20,7 +20,10 @@ impl Secrets {
         }
         // Half a token is a token as far as logs are concerned.
         if secret.len() >= 80 {
-            for (part, from) in [("middle", secret.len() / 2 - 16), ("end", secret.len() - 32)] {
+            for (part, from) in [
+                ("middle", secret.len() / 2 - 16),
+                ("end", secret.len() - 32),
+            ] {
                 if let Some(piece) = secret.get(from..from + 32) {
                     all.push((format!("{what} ({part})"), piece.to_owned()));
                 }
@@ -31,7 +34,9 @@ impl Secrets {
     /// What must not be in this text but is; empty when all is well.
     pub fn found_in(&self, text: &str) -> Vec<String> {
         let all = self.0.lock().expect("secrets");
-        let known = all.iter().filter(|(_, secret)| text.contains(secret.as_str()));
+        let known = all
+            .iter()
+            .filter(|(_, secret)| text.contains(secret.as_str()));
         let mut found: Vec<String> = known.map(|(what, _)| what.clone()).collect();
         // Any JWT or JWE, known or not, begins so: `{"alg":…` and `{"typ":…`.
         for start in ["eyJhbGciOi", "eyJ0eXAiOi"] {

@@ -56,13 +56,19 @@ impl<'a> SessionBuilder<'a> {
 
     /// The access token was issued and expires so many seconds from now.
     pub fn access_life(mut self, issued: i64, expires: i64) -> Self {
-        self.access = self.stack.django.mint("access", &self.user, issued, expires);
+        self.access = self
+            .stack
+            .django
+            .mint("access", &self.user, issued, expires);
         self
     }
 
     /// The refresh token lives so many seconds more.
     pub fn refresh_left(mut self, seconds: i64) -> Self {
-        self.refresh = self.stack.django.mint("refresh", &self.user, -3600, seconds);
+        self.refresh = self
+            .stack
+            .django
+            .mint("refresh", &self.user, -3600, seconds);
         self
     }
 
@@ -127,7 +133,9 @@ impl<'a> SessionBuilder<'a> {
         let life = jwt::exp(&session.refresh) - jwt::now();
         let ttl = self.ttl.unwrap_or(life).max(1).to_string();
         let value = self.raw.unwrap_or_else(|| record.to_string());
-        self.stack.redis.command(&["SET", &session.key, &value, "EX", &ttl]);
+        self.stack
+            .redis
+            .command(&["SET", &session.key, &value, "EX", &ttl]);
         for (what, secret) in [
             ("a session id", &session.id),
             ("an access token", &session.access),

@@ -88,8 +88,11 @@ impl Builder {
         self.extra_env.push((name.to_owned(), value.to_owned()));
         let name = name.to_owned();
         self.bootstrap(move |bootstrap| {
-            let variables = &mut envoy::wasm_config(bootstrap)["vm_config"]["environment_variables"];
-            let keys = variables["host_env_keys"].as_array_mut().expect("host_env_keys");
+            let variables =
+                &mut envoy::wasm_config(bootstrap)["vm_config"]["environment_variables"];
+            let keys = variables["host_env_keys"]
+                .as_array_mut()
+                .expect("host_env_keys");
             keys.push(name.into());
         })
     }
@@ -163,7 +166,9 @@ impl Builder {
                 let mut bootstrap = changed.clone().unwrap_or_else(|| {
                     let mut bootstrap = envoy::bootstrap(&at, &self.wasm);
                     let changes = changes.take().unwrap_or_default();
-                    changes.into_iter().for_each(|change| change(&mut bootstrap));
+                    changes
+                        .into_iter()
+                        .for_each(|change| change(&mut bootstrap));
                     bootstrap
                 });
                 changed.get_or_insert_with(|| bootstrap.clone());
@@ -187,7 +192,13 @@ impl Builder {
         } else {
             envoys[0].at.redis_listener
         };
-        let webdis = Webdis::start(provider, home.path(), &passwords, webdis_addr, behind_webdis);
+        let webdis = Webdis::start(
+            provider,
+            home.path(),
+            &passwords,
+            webdis_addr,
+            behind_webdis,
+        );
         Stack {
             envoys,
             issuer,

@@ -69,8 +69,13 @@ impl Redis {
             acl = replaced(&acl, mark, &hex(&Sha256::digest(password)));
         }
         if open_default {
-            let rights = acl.lines().find_map(|line| line.strip_prefix("user relay on #"));
-            let rights = rights.and_then(|line| line.split_once(' ')).expect("user relay").1;
+            let rights = acl
+                .lines()
+                .find_map(|line| line.strip_prefix("user relay on #"));
+            let rights = rights
+                .and_then(|line| line.split_once(' '))
+                .expect("user relay")
+                .1;
             let user = format!("user default on >{} {rights}", passwords.proxy);
             acl = replaced(&acl, "user default off", &user);
         }
@@ -188,7 +193,10 @@ impl Redis {
 
     /// How often a command was executed, failures included.
     pub fn executed(&self, command: &str) -> u64 {
-        let info = self.command(&["INFO", "commandstats"]).text().expect("text");
+        let info = self
+            .command(&["INFO", "commandstats"])
+            .text()
+            .expect("text");
         let start = format!("cmdstat_{command}:calls=");
         let calls = info.lines().find_map(|line| line.strip_prefix(&start));
         let calls = calls.and_then(|line| line.split(',').next());
@@ -214,7 +222,11 @@ impl Webdis {
         addr: SocketAddr,
         redis: SocketAddr,
     ) -> Self {
-        let text = replaced(&shipped("webdis.json"), "@WEBDIS_PASSWORD@", &passwords.webdis);
+        let text = replaced(
+            &shipped("webdis.json"),
+            "@WEBDIS_PASSWORD@",
+            &passwords.webdis,
+        );
         let text = replaced(&text, "@REDIS_PROXY_PASSWORD@", &passwords.proxy);
         let mut config: Value = serde_json::from_str(&text).expect("webdis.json is JSON");
         config["redis_port"] = redis.port().into();
@@ -257,7 +269,9 @@ impl Webdis {
         let request = Request::post("/")
             .header("authorization", format!("Basic {credentials}"))
             .body(command);
-        let answer = request.try_send_within(self.addr, Duration::from_secs(5)).ok()?;
+        let answer = request
+            .try_send_within(self.addr, Duration::from_secs(5))
+            .ok()?;
         Some((answer.status, answer.text()))
     }
 
@@ -286,7 +300,11 @@ fn shipped(name: &str) -> String {
 }
 
 fn replaced(text: &str, mark: &str, value: &str) -> String {
-    assert_eq!(text.matches(mark).count(), 1, "`{mark}` is once in the shipped file");
+    assert_eq!(
+        text.matches(mark).count(),
+        1,
+        "`{mark}` is once in the shipped file"
+    );
     text.replace(mark, value)
 }
 

@@ -15,3 +15,15 @@
 mod stack;
 
 mod answers;
+mod common;
+mod cookies;
+mod csrf;
+mod issuer;
+mod login;
+mod outages;
+mod paths;
+mod races;
+mod records;
+mod refresh;
+mod requests;
+mod storecalls;
