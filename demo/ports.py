@@ -24,8 +24,8 @@ class Ports:
     redis: int = 16379
 
 
-NEEDED_BY = {
-    "envoy": "Envoy, for browsers",
+MEANT_FOR = {
+    "envoy": "Envoy (the one that browsers call)",
     "admin": "Envoy's admin interface",
     "django": "Django",
     "webdis": "Webdis",
@@ -52,7 +52,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> Ports:
                 raise PortError(f"{variable(name)} and {variable(other)} are both {port}.")
         if not _is_free(port):
             raise PortError(
-                f"Port {port} is taken; {NEEDED_BY[name]} needs it. Choose another:\n"
+                f"Port {port}, which is for {MEANT_FOR[name]}, is taken. Choose another:\n"
                 f"    {variable(name)}={_free_near(port)} make demo\n"
                 "or let the system choose all of them: DEMO_FREE_PORTS=1 make demo"
             )
