@@ -29,6 +29,7 @@ pub enum Routing {
 }
 
 /// The configured routes, ready to match.
+#[derive(Debug)]
 pub struct Routes {}
 
 impl Routes {

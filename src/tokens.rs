@@ -93,6 +93,11 @@ impl Record {
         todo!()
     }
 
+    /// stub
+    pub fn remaining_life(&self, _unix: Duration) -> Option<Duration> {
+        todo!()
+    }
+
     /// How fresh the access token is at `unix` (system time since the epoch).
     pub fn freshness(&self, _unix: Duration, _refresh: &RefreshConfig) -> Freshness {
         todo!()

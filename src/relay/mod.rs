@@ -4,16 +4,29 @@
 //! Every [`Relay::handle`] must be followed by [`Relay::poll`] until it
 //! returns `None`; then sleep until [`Relay::wake_at`] or the next input.
 
+mod asker;
+mod core;
+mod entry;
+mod flight;
+mod machine;
+mod notices;
+mod random;
+mod refusal;
+mod timers;
+mod writeback;
+
+#[cfg(test)]
+mod tests;
+
 use std::rc::Rc;
-use std::time::Duration;
+
+pub use self::machine::Relay;
 
 use crate::callout::{Callout, CalloutResult};
-use crate::config::Config;
 use crate::metrics::Metric;
 use crate::redacted::Redacted;
-use crate::reply::Reply;
+use crate::reply::{Problem, Reply};
 use crate::request::RequestHead;
-use crate::time::Now;
 
 /// A request, as the shell names it; never used again after its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,8 +98,8 @@ pub enum Verdict {
     Reply {
         /// The answer.
         reply: Reply,
-        /// One word for the access log, e.g. `no_session`.
-        code: &'static str,
+        /// Why: its code is the word in the access log.
+        problem: Problem,
     },
 }
 
@@ -139,37 +152,5 @@ impl Source {
             Self::Held => "held",
             Self::Changed => "changed",
         }
-    }
-}
-
-/// One worker's relay.
-pub struct Relay {}
-
-impl Relay {
-    /// A relay with nothing in it. `seed` feeds nonces, owners and jitter, and
-    /// must be unpredictable in production.
-    pub fn new(_config: Config, _seed: [u8; 32]) -> Self {
-        todo!()
-    }
-
-    /// Takes in what happened.
-    pub fn handle(&mut self, _now: Now, _input: Input<'_>) {
-        todo!()
-    }
-
-    /// The next thing to do, `None` when there is nothing more.
-    #[must_use]
-    pub fn poll(&mut self) -> Option<Output> {
-        todo!()
-    }
-
-    /// When (on [`Now::mono`]) to come with [`Input::Timeout`], if at all.
-    pub fn wake_at(&self) -> Option<Duration> {
-        todo!()
-    }
-
-    /// Nothing is in flight: the relay may be dropped without losing anything.
-    pub fn is_idle(&self) -> bool {
-        todo!()
     }
 }

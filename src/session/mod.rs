@@ -9,7 +9,7 @@ use crate::config::SessionConfig;
 
 /// The secret, random id that names a session: 16 to 128 characters of
 /// `A-Z a-z 0-9 _ -`. Cheap to clone; `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Rc<str>);
 
 impl SessionId {
@@ -46,6 +46,7 @@ pub enum Lookup {
 }
 
 /// Reads session ids out of `Cookie` headers.
+#[derive(Debug)]
 pub struct SessionReader {}
 
 impl SessionReader {

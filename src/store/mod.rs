@@ -1,1 +1,270 @@
-//! How the store is asked.
+//! How the store is asked (contract, section 5): one script call at a time,
+//! each with a nonce of its own that its answer must carry.
+
+mod script;
+mod wire;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+pub use self::wire::Form;
+
+use self::script::{Script, Scripts, hex};
+use self::wire::Item;
+use crate::callout::{Callout, CalloutResult, Peer};
+use crate::config::StoreConfig;
+use crate::redacted::Redacted;
+use crate::session::SessionId;
+
+/// The Redis keys of one session, in one cluster slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordKey {
+    record: Redacted<String>,
+    lease: Redacted<String>,
+}
+
+/// What the store is asked to do. Every command is safe to run twice.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Read the record.
+    Read,
+    /// Take or renew the lease if the record is still the one read.
+    Claim {
+        /// The flight's owner mark.
+        owner: Rc<str>,
+        /// How long the lease lives.
+        life: Duration,
+        /// The record as read.
+        record: Rc<Redacted<String>>,
+    },
+    /// Write a refreshed record if the record is still the one read.
+    Commit {
+        /// The flight's owner mark.
+        owner: Rc<str>,
+        /// The record as read.
+        read: Rc<Redacted<String>>,
+        /// The record to write.
+        write: Rc<Redacted<String>>,
+        /// The key's new TTL; `None` keeps the one it has.
+        ttl: Option<Duration>,
+    },
+    /// Give the lease back.
+    Release {
+        /// The flight's owner mark.
+        owner: Rc<str>,
+        /// How long a claim of this owner that was not answered stays void.
+        void: Option<Duration>,
+    },
+    /// Delete a record whose refresh token was refused for good, if the record
+    /// is still the one read.
+    Delete {
+        /// The flight's owner mark.
+        owner: Rc<str>,
+        /// The record as read.
+        record: Rc<Redacted<String>>,
+    },
+}
+
+/// What the store answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAnswer {
+    /// The record, in answer to a read.
+    Found(Redacted<String>),
+    /// There is no record.
+    Gone,
+    /// The record is another than the one read: this one.
+    Changed(Redacted<String>),
+    /// The lease is the caller's.
+    Claimed,
+    /// The lease is another's for so long.
+    Held(Duration),
+    /// The claim came after its owner gave up.
+    Void,
+    /// The record is written and the lease released.
+    Written,
+    /// The lease is not the caller's any more.
+    Released,
+    /// The record is deleted and the lease released.
+    Deleted,
+}
+
+/// Why a call has no answer. Shows nothing that the peer could have quoted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Envoy could not send the call.
+    #[error("the call could not be sent: is store.cluster defined, and has it an endpoint?")]
+    NotSent,
+    /// The connection broke.
+    #[error("the connection broke")]
+    Cut,
+    /// The gateway's HTTP status; 503 and 504 are made up by Envoy as well.
+    #[error("HTTP status {0}")]
+    Status(u16),
+    /// The store does not know the script yet.
+    #[error("NOSCRIPT")]
+    NoScript,
+    /// First word of an error of Redis.
+    #[error("{0}")]
+    Redis(String),
+    /// The answer belongs to another call.
+    #[error("an answer to another call")]
+    NonceMismatch,
+    /// Not an answer that a script gives.
+    #[error("an answer that cannot be read")]
+    Malformed,
+}
+
+/// Makes calls to the store and reads their answers.
+#[derive(Debug)]
+pub struct Store {
+    config: StoreConfig,
+    authorization: Option<Redacted<String>>,
+    scripts: Scripts,
+}
+
+impl Store {
+    /// Prepares scripts and credentials.
+    pub fn new(config: StoreConfig) -> Self {
+        let authorization = config.credentials.as_ref().map(|credentials| {
+            let pair = format!("{}:{}", credentials.username, credentials.password.expose());
+            Redacted::new(format!("Basic {}", STANDARD.encode(pair)))
+        });
+        Self {
+            config,
+            authorization,
+            scripts: Scripts::new(),
+        }
+    }
+
+    /// The keys of a session's record and lease.
+    pub fn key(&self, id: &SessionId) -> RecordKey {
+        let template = &self.config.key;
+        let hashed;
+        let id = if self.config.hash_id {
+            hashed = hex(&Sha256::digest(id.expose()));
+            hashed.as_str()
+        } else {
+            id.expose()
+        };
+        let record = format!("{}{id}{}", template.prefix, template.suffix);
+        let lease = format!("{{{record}}}:refresh");
+        RecordKey {
+            record: record.into(),
+            lease: lease.into(),
+        }
+    }
+
+    /// The HTTP request for a command.
+    pub fn call(&self, key: &RecordKey, command: &Command, nonce: &str, form: Form) -> Callout {
+        let record = key.record.expose().as_str();
+        let lease = key.lease.expose().as_str();
+        let encode =
+            |script: &Script, keys: &[&str], args: &[&str]| wire::encode(script, form, keys, args);
+        let body = match command {
+            Command::Read => encode(&self.scripts.read, &[record], &[nonce]),
+            Command::Claim {
+                owner,
+                life,
+                record: read,
+            } => encode(
+                &self.scripts.claim,
+                &[record, lease],
+                &[nonce, owner, &millis(*life), read.expose()],
+            ),
+            Command::Commit {
+                owner,
+                read,
+                write,
+                ttl,
+            } => encode(
+                &self.scripts.commit,
+                &[record, lease],
+                &[
+                    nonce,
+                    owner,
+                    read.expose(),
+                    write.expose(),
+                    &ttl.map_or_else(|| "0".to_owned(), millis),
+                ],
+            ),
+            Command::Release { owner, void } => encode(
+                &self.scripts.release,
+                &[lease],
+                &[nonce, owner, &void.map_or_else(|| "0".to_owned(), millis)],
+            ),
+            Command::Delete {
+                owner,
+                record: read,
+            } => encode(
+                &self.scripts.delete,
+                &[record, lease],
+                &[nonce, owner, read.expose()],
+            ),
+        };
+        self.post(body)
+    }
+
+    fn post(&self, body: Vec<u8>) -> Callout {
+        let mut headers = vec![
+            (":method".to_owned(), "POST".to_owned().into()),
+            (":path".to_owned(), "/".to_owned().into()),
+            (
+                ":authority".to_owned(),
+                self.config.authority.clone().into(),
+            ),
+        ];
+        if let Some(authorization) = &self.authorization {
+            headers.push(("authorization".to_owned(), authorization.clone()));
+        }
+        Callout {
+            peer: Peer::Store,
+            headers,
+            body: body.into(),
+            timeout: self.config.timeout,
+        }
+    }
+
+    /// Reads the answer to a call made with this form and nonce.
+    ///
+    /// # Errors
+    /// The call failed, or its answer is not one of a script of ours.
+    pub fn read(
+        &self,
+        result: &CalloutResult,
+        form: Form,
+        nonce: &str,
+    ) -> Result<StoreAnswer, StoreError> {
+        let mut items = wire::decode(result, form, nonce)?.into_iter();
+        let (word, value, rest) = (items.next(), items.next(), items.next());
+        let Some(Item::Text(word)) = word else {
+            return Err(StoreError::Malformed);
+        };
+        match (word.as_str(), value, rest) {
+            ("found", Some(Item::Text(text)), None) => Ok(StoreAnswer::Found(text.into())),
+            // 0.1.9 drops an element that is not UTF-8: no record of ours.
+            ("found", None, None) => Ok(StoreAnswer::Found(Redacted::default())),
+            ("changed", Some(Item::Text(text)), None) => Ok(StoreAnswer::Changed(text.into())),
+            ("changed", None, None) => Ok(StoreAnswer::Changed(Redacted::default())),
+            ("held", Some(Item::Integer(ms)), None) => {
+                let ms = u64::try_from(ms).unwrap_or(0);
+                Ok(StoreAnswer::Held(Duration::from_millis(ms)))
+            }
+            ("gone", None, None) => Ok(StoreAnswer::Gone),
+            ("claimed", None, None) => Ok(StoreAnswer::Claimed),
+            ("void", None, None) => Ok(StoreAnswer::Void),
+            ("written", None, None) => Ok(StoreAnswer::Written),
+            ("released", None, None) => Ok(StoreAnswer::Released),
+            ("deleted", None, None) => Ok(StoreAnswer::Deleted),
+            _ => Err(StoreError::Malformed),
+        }
+    }
+}
+
+/// Whole milliseconds, at least one: Redis refuses a TTL of 0.
+fn millis(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
+}

@@ -1,0 +1,248 @@
+//! What all sessions of a worker share: configuration, calls in flight,
+//! outputs, chance.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use log::Level;
+
+use super::notices::{Notices, Subject};
+use super::random::Random;
+use super::{CallId, Output, StreamId, Verdict};
+use crate::callout::{Callout, CalloutResult};
+use crate::config::{CacheConfig, RefreshConfig};
+use crate::issuer::Issuer;
+use crate::metrics::Metric;
+use crate::redacted::Redacted;
+use crate::session::SessionId;
+use crate::store::{Command, Form, RecordKey, Store, StoreAnswer, StoreError};
+use crate::time::Now;
+
+/// A lease outlives the call that it protects by this much, beside two calls
+/// to the store.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// The part of a worker's relay that no session owns.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) store: Store,
+    pub(super) issuer: Issuer,
+    pub(super) refresh: RefreshConfig,
+    pub(super) cache: CacheConfig,
+    pub(super) fields: crate::config::Fields,
+    pub(super) issuer_timeout: Duration,
+    pub(super) store_timeout: Duration,
+    /// Life of a session whose refresh token names no expiry.
+    pub(super) lifetime: Duration,
+    pub(super) private_responses: bool,
+    pub(super) random: Random,
+    pub(super) out: VecDeque<Output>,
+    notices: Notices,
+    calls: HashMap<CallId, Pending>,
+    last_call: u64,
+}
+
+/// A call in flight.
+#[derive(Debug)]
+enum Pending {
+    Store(StoreCall),
+    Refresh(SessionId),
+    Revoke,
+}
+
+#[derive(Debug)]
+struct StoreCall {
+    id: SessionId,
+    key: RecordKey,
+    command: Command,
+    nonce: String,
+    form: Form,
+    /// An earlier attempt of this command was not answered.
+    repeated: bool,
+}
+
+/// What an answer means to the session that asked.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The store answered, or failed twice.
+    Stored {
+        command: Command,
+        answer: Result<StoreAnswer, StoreError>,
+        /// An attempt went unanswered and may still be carried out.
+        unsure: bool,
+    },
+    /// The issuer's refresh endpoint answered.
+    Issued(CalloutResult),
+}
+
+impl Core {
+    pub(super) fn new(config: &crate::config::Config, seed: [u8; 32]) -> Self {
+        Self {
+            store: Store::new(config.store.clone()),
+            issuer: Issuer::new(&config.issuer),
+            refresh: config.refresh,
+            cache: config.cache,
+            fields: config.store.fields.clone(),
+            issuer_timeout: config.issuer.timeout,
+            store_timeout: config.store.timeout,
+            lifetime: config.session.lifetime,
+            private_responses: config.upstream.private_responses,
+            random: Random::new(seed),
+            out: VecDeque::new(),
+            notices: Notices::default(),
+            calls: HashMap::new(),
+            last_call: 0,
+        }
+    }
+
+    /// How long a lease lives from its claim.
+    pub(super) fn lease_life(&self) -> Duration {
+        self.issuer_timeout + 2 * self.store_timeout + LEASE_MARGIN
+    }
+
+    pub(super) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    pub(super) fn count(&mut self, metric: Metric) {
+        self.out.push_back(Output::Count(metric));
+    }
+
+    pub(super) fn tell(&mut self, now: Now, level: Level, subject: Subject, text: &str) {
+        self.notices
+            .tell(&mut self.out, now.mono, level, subject, text);
+    }
+
+    pub(super) fn resume(&mut self, stream: StreamId, verdict: Verdict) {
+        match &verdict {
+            Verdict::Inject(_) => self.count(Metric::Injected),
+            Verdict::Reply { problem, .. } => self.count(Metric::from(*problem)),
+            Verdict::Pass | Verdict::PassWithoutAuthorization => {}
+        }
+        self.out.push_back(Output::Resume { stream, verdict });
+    }
+
+    /// Asks the store.
+    pub(super) fn ask_store(&mut self, id: &SessionId, key: &RecordKey, command: Command) {
+        self.send_store(StoreCall {
+            id: id.clone(),
+            key: key.clone(),
+            command,
+            nonce: String::new(),
+            form: Form::Digest,
+            repeated: false,
+        });
+    }
+
+    /// Presents a refresh token to the issuer.
+    pub(super) fn ask_issuer(&mut self, id: &SessionId, refresh: &Redacted<String>) {
+        self.count(Metric::RefreshCalls);
+        let callout = self.issuer.refresh(refresh);
+        self.send(Pending::Refresh(id.clone()), callout);
+    }
+
+    /// Revokes a refresh token that no session holds. Nobody waits for it.
+    pub(super) fn revoke(&mut self, refresh: &Redacted<String>) {
+        self.count(Metric::Revocations);
+        let callout = self.issuer.revoke(refresh);
+        self.send(Pending::Revoke, callout);
+    }
+
+    fn send_store(&mut self, mut call: StoreCall) {
+        self.count(Metric::StoreCalls);
+        call.nonce = self.random.token();
+        let callout = self
+            .store
+            .call(&call.key, &call.command, &call.nonce, call.form);
+        self.send(Pending::Store(call), callout);
+    }
+
+    fn send(&mut self, pending: Pending, callout: Callout) {
+        self.last_call += 1;
+        let call = CallId(self.last_call);
+        self.calls.insert(call, pending);
+        self.out.push_back(Output::Call { call, callout });
+    }
+
+    /// Takes in how a call ended. A failed call of the store is made once more
+    /// if `wanted` says that somebody still needs it. `None`: nothing for a
+    /// session to do.
+    pub(super) fn answered(
+        &mut self,
+        now: Now,
+        call: CallId,
+        result: CalloutResult,
+        wanted: impl FnOnce(&SessionId, &Command) -> bool,
+    ) -> Option<(SessionId, Event)> {
+        match self.calls.remove(&call)? {
+            Pending::Revoke => {
+                self.revoked(now, &result);
+                None
+            }
+            Pending::Refresh(id) => Some((id, Event::Issued(result))),
+            Pending::Store(call) => self.stored(now, call, &result, wanted),
+        }
+    }
+
+    fn stored(
+        &mut self,
+        now: Now,
+        mut call: StoreCall,
+        result: &CalloutResult,
+        wanted: impl FnOnce(&SessionId, &Command) -> bool,
+    ) -> Option<(SessionId, Event)> {
+        let answer = self.store.read(result, call.form, &call.nonce);
+        if let Err(error) = &answer {
+            if *error == StoreError::NoScript && call.form == Form::Digest {
+                call.form = Form::Source;
+                self.send_store(call);
+                return None;
+            }
+            self.store_failed(now, error);
+            let retry = !call.repeated && wanted(&call.id, &call.command);
+            call.repeated = true;
+            if retry {
+                call.form = Form::Digest;
+                self.send_store(call);
+                return None;
+            }
+        }
+        let StoreCall {
+            id,
+            command,
+            repeated,
+            ..
+        } = call;
+        let event = Event::Stored {
+            command,
+            answer,
+            unsure: repeated,
+        };
+        Some((id, event))
+    }
+
+    fn store_failed(&mut self, now: Now, error: &StoreError) {
+        self.count(Metric::StoreFailures);
+        if *error == StoreError::NonceMismatch {
+            self.count(Metric::NonceMismatch);
+            let text =
+                "the store's gateway handed out an answer to another call; it was thrown away";
+            self.tell(now, Level::Warn, Subject::ForeignAnswer, text);
+        } else {
+            let text = format!("a call to the store failed: {error}");
+            self.tell(now, Level::Warn, Subject::StoreFailed, &text);
+        }
+    }
+
+    fn revoked(&mut self, now: Now, result: &CalloutResult) {
+        let accepted = matches!(
+            result,
+            CalloutResult::Answer(answer) if (200..300).contains(&answer.status)
+        );
+        if !accepted {
+            let text = "a refresh token that no session holds any more could not be revoked at the \
+                        issuer; it ends with its expiry";
+            self.tell(now, Level::Warn, Subject::RevocationFailed, text);
+        }
+    }
+}

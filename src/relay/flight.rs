@@ -1,0 +1,368 @@
+//! A refresh: lease, issuer, back-off (contract, sections 6.1 to 6.3 and 6.5 to
+//! 6.7). How it is written back stands in [`super::writeback`], what a refusal
+//! leads to in [`super::refusal`].
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use log::Level;
+
+use super::Source;
+use super::core::Core;
+use super::entry::{Entry, Pause, Received};
+use super::notices::Subject;
+use super::refusal::Confirming;
+use super::writeback::Committing;
+use crate::callout::CalloutResult;
+use crate::issuer::RefreshAnswer;
+use crate::metrics::Metric;
+use crate::redacted::Redacted;
+use crate::reply::Problem;
+use crate::store::{Command, StoreAnswer, StoreError};
+use crate::time::Now;
+use crate::tokens::{Freshness, IssuedTokens, Record};
+
+/// The holder does not call the issuer unless the lease outlives that call by
+/// this much.
+const LEASE_RESERVE: Duration = Duration::from_secs(1);
+
+/// Bounds of the time between two looks at a lease that another holds.
+const LOOK_MIN: Duration = Duration::from_millis(25);
+const LOOK_MAX: Duration = Duration::from_millis(200);
+
+/// Bounds of the pause after the issuer could not answer.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// One refresh of one session by one worker.
+#[derive(Debug)]
+pub(super) struct Flight {
+    /// Marks the lease as this flight's, in all its retries.
+    pub(super) owner: Rc<str>,
+    /// The record whose refresh token is, or is to be, presented; what the
+    /// store must still hold.
+    pub(super) base: Rc<Record>,
+    pub(super) step: Step,
+    /// A claim went unanswered and may still be carried out.
+    pub(super) unsure: bool,
+    /// How often another was found holding the lease.
+    looks: u32,
+}
+
+/// Where a flight is.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The lease is being claimed; the first claim was sent at `since`.
+    Claiming { since: Duration },
+    /// Another holds the lease; look again at `look_at`.
+    Waiting { look_at: Duration },
+    /// The issuer was called.
+    Issuing,
+    /// The new tokens are being written back.
+    Committing(Committing),
+    /// The issuer refused; the store is read again before that is believed.
+    Confirming(Confirming),
+    /// The refusal is believed; the record is being deleted.
+    Deleting(Confirming),
+}
+
+impl Flight {
+    /// While tokens are on their way to the store: the record they replace, and
+    /// the one they are in.
+    pub(super) fn pending(&self) -> Option<(&Record, Rc<Record>)> {
+        match &self.step {
+            Step::Committing(committing) => Some((&self.base, committing.write.clone())),
+            _ => None,
+        }
+    }
+
+    /// When time next matters to this flight.
+    pub(super) fn wake_at(&self) -> Option<Duration> {
+        match &self.step {
+            Step::Waiting { look_at } => Some(*look_at),
+            Step::Committing(committing) => committing.retry_at,
+            Step::Confirming(confirming) => confirming.read_at,
+            Step::Claiming { .. } | Step::Issuing | Step::Deleting(_) => None,
+        }
+    }
+}
+
+/// A record's text as a command carries it.
+pub(super) fn text(record: &Record) -> Rc<Redacted<String>> {
+    Rc::new(record.text().clone())
+}
+
+impl Entry {
+    /// Starts a refresh of the known record unless one is under way.
+    pub(super) fn start_flight(&mut self, core: &mut Core, now: Now) {
+        let Some(known) = &self.known else {
+            return;
+        };
+        if self.flight.is_some() {
+            return;
+        }
+        self.flight = Some(Flight {
+            owner: core.random.token().into(),
+            base: known.record.clone(),
+            step: Step::Claiming { since: now.mono },
+            unsure: false,
+            looks: 0,
+        });
+        self.claim(core);
+    }
+
+    /// Sends a claim for the flight's record.
+    pub(super) fn claim(&self, core: &mut Core) {
+        let Some(flight) = &self.flight else {
+            return;
+        };
+        let command = Command::Claim {
+            owner: flight.owner.clone(),
+            life: core.lease_life(),
+            record: text(&flight.base),
+        };
+        core.ask_store(&self.id, &self.key, command);
+    }
+
+    /// Ends the flight; its lease, if it may have one, is given back.
+    pub(super) fn end_flight(&mut self, core: &mut Core, holds_lease: bool) {
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
+        if holds_lease || flight.unsure {
+            let command = Command::Release {
+                owner: flight.owner,
+                void: flight.unsure.then(|| core.lease_life()),
+            };
+            core.ask_store(&self.id, &self.key, command);
+        }
+    }
+
+    /// A command of the flight was answered.
+    pub(super) fn on_flight_answer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        command: &Command,
+        answer: Result<StoreAnswer, StoreError>,
+        unsure: bool,
+    ) {
+        let (Command::Claim { owner, .. }
+        | Command::Commit { owner, .. }
+        | Command::Delete { owner, .. }) = command
+        else {
+            return;
+        };
+        let Some(flight) = self.flight.as_mut().filter(|flight| flight.owner == *owner) else {
+            return;
+        };
+        if matches!(command, Command::Claim { .. }) {
+            flight.unsure |= unsure;
+        }
+        match flight.step {
+            Step::Claiming { since } => self.on_claim(core, now, since, answer),
+            Step::Committing(_) => self.on_commit(core, now, answer),
+            Step::Confirming(_) => self.on_confirm(core, now, answer),
+            Step::Deleting(_) => self.on_delete(core, now, answer),
+            Step::Waiting { .. } | Step::Issuing => {}
+        }
+    }
+
+    fn on_claim(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        since: Duration,
+        answer: Result<StoreAnswer, StoreError>,
+    ) {
+        match answer {
+            Ok(StoreAnswer::Claimed) => self.on_claimed(core, now, since),
+            Ok(StoreAnswer::Held(left)) => self.on_held(core, now, left),
+            Ok(StoreAnswer::Changed(found)) => {
+                core.count(Metric::LeaseChanged);
+                let source = match self.flight.as_ref().map(|flight| flight.looks) {
+                    None | Some(0) => Source::Changed,
+                    Some(_) => Source::Held,
+                };
+                self.end_flight(core, false);
+                if let Some(record) = self.understand(core, now, found.expose()) {
+                    self.learn(Rc::new(record), now, source);
+                }
+            }
+            Ok(StoreAnswer::Gone) => {
+                self.end_flight(core, false);
+                self.end(core);
+            }
+            Ok(_) | Err(_) => {
+                if let Some(flight) = &mut self.flight {
+                    flight.unsure = true;
+                }
+                self.end_flight(core, false);
+                self.be_quiet(now);
+                if self.is_stale(core, now) {
+                    self.answer_all(core, Problem::StoreUnavailable, None);
+                }
+            }
+        }
+    }
+
+    fn on_claimed(&mut self, core: &mut Core, now: Now, since: Duration) {
+        core.count(Metric::LeaseClaimed);
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
+        let base = flight.base.clone();
+        let Some(refresh) = base.refresh() else {
+            self.end_flight(core, true);
+            return;
+        };
+        let lease_end = since + core.lease_life();
+        if now.mono + core.issuer_timeout + LEASE_RESERVE > lease_end {
+            // The claim took too long: the lease might end before the call.
+            self.end_flight(core, true);
+            return;
+        }
+        flight.step = Step::Issuing;
+        core.ask_issuer(&self.id, refresh);
+        self.confirm(&base, now);
+    }
+
+    /// Another worker or proxy refreshes. Whoever waits looks again, once per
+    /// worker and session.
+    pub(super) fn on_held(&mut self, core: &mut Core, now: Now, left: Duration) {
+        core.count(Metric::LeaseHeld);
+        if self.parked.is_empty() || !self.is_stale(core, now) {
+            self.end_flight(core, false);
+            self.be_quiet(now);
+            return;
+        }
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
+        let high = (LOOK_MIN * 2u32.saturating_pow(flight.looks + 1)).min(LOOK_MAX);
+        let pause = core.random.between(LOOK_MIN, high);
+        flight.looks = (flight.looks + 1).min(8);
+        // A lease that is about to end need not be waited for longer.
+        let look_at = now.mono + pause.min(left.max(LOOK_MIN));
+        flight.step = Step::Waiting { look_at };
+    }
+
+    /// The issuer's refresh endpoint answered the flight's call.
+    pub(super) fn on_issued(&mut self, core: &mut Core, now: Now, result: &CalloutResult) {
+        let issuing = |flight: &&Flight| matches!(flight.step, Step::Issuing);
+        if self.flight.as_ref().filter(issuing).is_none() {
+            return;
+        }
+        match core.issuer.read_refresh(result) {
+            RefreshAnswer::Accepted(tokens) => self.on_accepted(core, now, tokens),
+            RefreshAnswer::Refused => {
+                core.count(Metric::RefreshRefused);
+                self.start_confirming(core, now);
+            }
+            RefreshAnswer::Unavailable {
+                retry_after,
+                outcome_unknown,
+            } => {
+                core.count(Metric::RefreshUnavailable);
+                let text = "the issuer could not answer a refresh; the session is kept";
+                core.tell(now, Level::Warn, Subject::RefreshFailed, text);
+                self.on_unavailable(core, now, retry_after, outcome_unknown);
+            }
+            RefreshAnswer::Misconfigured {
+                why,
+                outcome_unknown,
+            } => {
+                core.count(Metric::RefreshMisconfigured);
+                let text = format!(
+                    "the issuer answered a refresh as none of its kind does; check issuer.preset, \
+                     issuer.paths and issuer.authority: {why}"
+                );
+                core.tell(now, Level::Error, Subject::RefreshFailed, &text);
+                self.on_unavailable(core, now, None, outcome_unknown);
+            }
+        }
+    }
+
+    fn on_accepted(&mut self, core: &mut Core, now: Now, tokens: IssuedTokens) {
+        core.count(Metric::RefreshAccepted);
+        let Some(flight) = &self.flight else {
+            return;
+        };
+        let record = Rc::new(flight.base.with_tokens(&tokens, &core.fields));
+        if record.freshness(now.unix, &core.refresh) == Freshness::Stale {
+            let text = "the issuer's new access token looks expired already; it is sent all the \
+                        same: compare the clocks of proxy and issuer";
+            core.tell(now, Level::Warn, Subject::ClockSkew, text);
+        }
+        self.received = Some(Received {
+            at: now.mono,
+            record: record.clone(),
+        });
+        self.pause = None;
+        // A read beside the flight may have shown a logout or another writer's
+        // tokens: those count. If not, the store confirmed the old record when it
+        // gave the lease, and that is how recent this knowledge stays.
+        if let Some(known) = &mut self.known
+            && known.record.refresh() == flight.base.refresh()
+        {
+            known.record = record.clone();
+            known.source = Source::Refreshed;
+            self.resume_all(core);
+        }
+        self.start_committing(core, now, tokens, record);
+    }
+
+    /// The issuer could not answer: the session is kept, and left alone.
+    fn on_unavailable(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        retry_after: Option<Duration>,
+        outcome_unknown: bool,
+    ) {
+        if outcome_unknown {
+            core.count(Metric::RefreshOutcomeUnknown);
+            let text = "the answer to a refresh was lost: if the issuer rotated, this session's \
+                        refresh token is spent";
+            core.tell(now, Level::Warn, Subject::OutcomeUnknown, text);
+        }
+        let delay = self
+            .pause
+            .map_or(PAUSE_MIN, |pause| (pause.delay * 2).min(PAUSE_MAX));
+        let wait = match retry_after {
+            Some(asked) => asked.max(PAUSE_MIN),
+            None => core.random.between(delay, delay + delay / 4),
+        };
+        self.pause = Some(Pause {
+            until: now.mono + wait,
+            delay,
+        });
+        self.end_flight(core, true);
+    }
+
+    /// The flight's timers.
+    pub(super) fn flight_on_time(&mut self, core: &mut Core, now: Now) {
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
+        if flight.wake_at().is_none_or(|at| at > now.mono) {
+            return;
+        }
+        match &mut flight.step {
+            Step::Waiting { .. } if self.parked.is_empty() => self.end_flight(core, false),
+            Step::Waiting { .. } => {
+                flight.step = Step::Claiming { since: now.mono };
+                self.claim(core);
+            }
+            Step::Committing(committing) => {
+                committing.retry_at = None;
+                self.commit(core, now);
+            }
+            Step::Confirming(confirming) => {
+                confirming.read_at = None;
+                self.claim(core);
+            }
+            Step::Claiming { .. } | Step::Issuing | Step::Deleting(_) => {}
+        }
+    }
+}

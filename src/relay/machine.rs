@@ -1,0 +1,251 @@
+//! One worker's relay: requests in, sessions looked up, events handed to the
+//! session they belong to.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use lru::LruCache;
+
+use super::asker::Asker;
+use super::core::{Core, Event};
+use super::entry::{Entry, Known, Parked};
+use super::timers::Timers;
+use super::{CallId, CookieEdit, Input, Output, Source, StreamId, Verdict};
+use crate::callout::CalloutResult;
+use crate::config::Config;
+use crate::redacted::Redacted;
+use crate::reply::{self, Problem};
+use crate::request::RequestHead;
+use crate::route::{Routes, Routing};
+use crate::session::{Lookup, SessionId, SessionReader};
+use crate::store::Command;
+use crate::time::Now;
+use crate::tokens::Freshness;
+
+/// One worker's relay.
+#[derive(Debug)]
+pub struct Relay {
+    routes: Routes,
+    reader: SessionReader,
+    strip_session_cookie: bool,
+    login_url: Option<String>,
+    core: Core,
+    /// Sessions with something going on; the others are in `cache`.
+    active: HashMap<SessionId, Box<Entry>>,
+    /// Records at rest, least recently used first; `None`: switched off.
+    cache: Option<LruCache<SessionId, Known>>,
+    /// Which session a parked request waits for.
+    waiting: HashMap<StreamId, SessionId>,
+    timers: Timers,
+}
+
+impl Relay {
+    /// A relay with nothing in it. `seed` feeds nonces, owners and jitter, and
+    /// must be unpredictable in production.
+    pub fn new(config: &Config, seed: [u8; 32]) -> Self {
+        let max_sessions = NonZeroUsize::new(config.cache.max_sessions);
+        Self {
+            routes: Routes::new(config),
+            reader: SessionReader::new(&config.session, config.cache.max_sessions),
+            strip_session_cookie: config.upstream.strip_session_cookie,
+            login_url: config.login_url.clone(),
+            core: Core::new(config, seed),
+            active: HashMap::new(),
+            cache: max_sessions.map(LruCache::new),
+            waiting: HashMap::new(),
+            timers: Timers::default(),
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        match input {
+            Input::Request { stream, head } => {
+                if let Some(verdict) = self.on_request(now, stream, head) {
+                    self.core.resume(stream, verdict);
+                }
+            }
+            Input::Answer { call, result } => self.on_answer(now, call, result),
+            Input::StreamGone { stream } => self.on_stream_gone(now, stream),
+            Input::Timeout => {
+                for id in self.timers.due(now.mono) {
+                    self.with_entry(now, &id, |entry, core| entry.on_time(core, now));
+                }
+            }
+        }
+    }
+
+    /// The next thing to do, `None` when there is nothing more.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Output> {
+        let output = self.core.out.pop_front();
+        if let Some(Output::Resume { stream, .. }) = &output {
+            self.waiting.remove(stream);
+        }
+        output
+    }
+
+    /// When (on [`Now::mono`]) to come with [`Input::Timeout`], if at all.
+    pub fn wake_at(&self) -> Option<Duration> {
+        self.timers.next()
+    }
+
+    /// Nothing is in flight: the relay may be dropped without losing anything.
+    pub fn is_idle(&self) -> bool {
+        !self.core.has_calls() && self.active.values().all(|entry| entry.is_idle())
+    }
+
+    /// `None`: the request waits.
+    fn on_request(
+        &mut self,
+        now: Now,
+        stream: StreamId,
+        head: &RequestHead<'_>,
+    ) -> Option<Verdict> {
+        let (required, cross_site) = match self.routes.route(head) {
+            Routing::Off | Routing::Preflight { required: false } => return Some(Verdict::Pass),
+            Routing::Preflight { required: true } => {
+                return Some(Verdict::PassWithoutAuthorization);
+            }
+            Routing::Hidden => return Some(refuse(Problem::NotFound)),
+            Routing::PathAmbiguous => return Some(refuse(Problem::PathAmbiguous)),
+            Routing::Session {
+                required,
+                cross_site,
+            } => (required, cross_site),
+        };
+        let lookup = match &head.cookie {
+            Some(cookie) => self.reader.read(cookie, now.unix),
+            None => Lookup::None,
+        };
+        let asker = Asker {
+            required,
+            cross_site,
+            cookie: self.cookie_edit(&lookup, head),
+            login: reply::login_location(self.login_url.as_deref(), head),
+        };
+        match lookup {
+            Lookup::None => Some(asker.problem(Problem::NoSession, None)),
+            Lookup::Ambiguous => Some(asker.problem(Problem::SessionAmbiguous, None)),
+            // On an optional route it depends on whether there is a token.
+            Lookup::Found(_) if required && cross_site => Some(refuse(Problem::CrossSite)),
+            Lookup::Found(id) => self.admit(now, stream, &id, asker),
+        }
+    }
+
+    fn cookie_edit(&self, lookup: &Lookup, head: &RequestHead<'_>) -> CookieEdit {
+        match (&head.cookie, lookup) {
+            (Some(cookie), Lookup::Found(_)) if self.strip_session_cookie => {
+                match self.reader.strip(cookie) {
+                    Some(rest) => CookieEdit::Replace(Redacted::new(rest)),
+                    None => CookieEdit::Remove,
+                }
+            }
+            _ => CookieEdit::Keep,
+        }
+    }
+
+    /// A request of a session: at once from the cache, or parked.
+    fn admit(
+        &mut self,
+        now: Now,
+        stream: StreamId,
+        id: &SessionId,
+        asker: Asker,
+    ) -> Option<Verdict> {
+        if let Some(known) = self.cache.as_mut().and_then(|cache| cache.get(id)) {
+            let recent = now.mono <= known.confirmed + self.core.cache.max_age;
+            let freshness = known.record.freshness(now.unix, &self.core.refresh);
+            if recent && freshness == Freshness::Fresh {
+                let authorization = known.record.authorization();
+                let private = self.core.private_responses;
+                return Some(asker.inject(authorization, Source::Cache, private));
+            }
+        }
+        self.activate(id);
+        self.waiting.insert(stream, id.clone());
+        let deadline = now.mono + self.core.refresh.wait;
+        self.with_entry(now, id, |entry, _| {
+            entry.parked.push(Parked {
+                stream,
+                asker,
+                deadline,
+            });
+        });
+        None
+    }
+
+    fn activate(&mut self, id: &SessionId) {
+        if self.active.contains_key(id) {
+            return;
+        }
+        let known = self.cache.as_mut().and_then(|cache| cache.pop(id));
+        let entry = Entry::new(id.clone(), self.core.store.key(id), known);
+        self.active.insert(id.clone(), Box::new(entry));
+    }
+
+    fn on_answer(&mut self, now: Now, call: CallId, result: CalloutResult) {
+        let active = &self.active;
+        // A read for nobody is not worth a second attempt.
+        let wanted = |id: &SessionId, command: &Command| {
+            !matches!(command, Command::Read)
+                || active.get(id).is_some_and(|entry| !entry.parked.is_empty())
+        };
+        let Some((id, event)) = self.core.answered(now, call, result, wanted) else {
+            return;
+        };
+        self.with_entry(now, &id, |entry, core| match event {
+            Event::Issued(result) => entry.on_issued(core, now, &result),
+            Event::Stored {
+                command: Command::Read,
+                answer,
+                ..
+            } => entry.on_read(core, now, answer),
+            Event::Stored {
+                command,
+                answer,
+                unsure,
+            } => entry.on_flight_answer(core, now, &command, answer, unsure),
+        });
+    }
+
+    fn on_stream_gone(&mut self, now: Now, stream: StreamId) {
+        if let Some(id) = self.waiting.remove(&stream) {
+            self.with_entry(now, &id, |entry, _| {
+                entry.parked.retain(|parked| parked.stream != stream);
+            });
+        }
+    }
+
+    /// Lets an active session take an event, then settles it: requests that can
+    /// be answered are answered, its timer is set, and once nothing goes on its
+    /// record comes to rest in the cache.
+    fn with_entry(&mut self, now: Now, id: &SessionId, event: impl FnOnce(&mut Entry, &mut Core)) {
+        let Some(entry) = self.active.get_mut(id) else {
+            return;
+        };
+        event(entry, &mut self.core);
+        entry.settle(&mut self.core, now);
+        let next = if entry.is_quiet() {
+            None
+        } else {
+            entry.next_wake()
+        };
+        self.timers.reschedule(id, entry.scheduled, next);
+        entry.scheduled = next;
+        if entry.is_quiet()
+            && let Some(entry) = self.active.remove(id)
+            && let (Some(cache), Some(known)) = (&mut self.cache, entry.known)
+        {
+            cache.put(entry.id, known);
+        }
+    }
+}
+
+fn refuse(problem: Problem) -> Verdict {
+    Verdict::Reply {
+        reply: problem.reply(None),
+        problem,
+    }
+}

@@ -1,0 +1,186 @@
+//! The issuer refused a refresh token. That ends the session only if the store,
+//! read twice, still holds that token (contract, section 6.6).
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use log::Level;
+
+use super::Source;
+use super::core::Core;
+use super::entry::Entry;
+use super::flight::{Flight, Step, text};
+use super::notices::Subject;
+use crate::metrics::Metric;
+use crate::reply::Problem;
+use crate::store::{Command, StoreAnswer, StoreError};
+use crate::time::Now;
+
+/// The time between the two reads: another writer that has rotated is given
+/// this long to store its tokens.
+pub(super) const REREAD: Duration = Duration::from_secs(2);
+
+/// The time until the store is asked again after it could not answer.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// A refusal that is being looked into. The reads are claims: they also renew
+/// the lease.
+#[derive(Clone, Debug)]
+pub(super) struct Confirming {
+    /// When the store first showed the refused token again, on [`Now::mono`].
+    first: Option<Duration>,
+    /// The next read, on [`Now::mono`]; `None` while one is under way.
+    pub(super) read_at: Option<Duration>,
+    /// When the refused token expires, on [`Now::unix`]: no need to go on.
+    give_up: Duration,
+}
+
+impl Entry {
+    /// The issuer refused the flight's token.
+    pub(super) fn start_confirming(&mut self, core: &mut Core, now: Now) {
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
+        let life = flight
+            .base
+            .remaining_life(now.unix)
+            .unwrap_or(core.lifetime);
+        flight.step = Step::Confirming(Confirming {
+            first: None,
+            read_at: None,
+            give_up: now.unix + life,
+        });
+        self.claim(core);
+    }
+
+    /// The store answered one of the reads.
+    pub(super) fn on_confirm(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        answer: Result<StoreAnswer, StoreError>,
+    ) {
+        match answer {
+            Ok(StoreAnswer::Claimed) => self.shown_again(core, now),
+            Ok(StoreAnswer::Changed(found)) => {
+                if self.is_presented_again(core, now, found.expose()) {
+                    self.shown_again(core, now);
+                }
+            }
+            Ok(StoreAnswer::Gone) => {
+                self.end_flight(core, true);
+                self.end(core);
+            }
+            // Our lease ran out and another has one: it will find out as well.
+            Ok(StoreAnswer::Held(left)) => self.on_held(core, now, left),
+            Ok(_) | Err(_) => self.refusal_delayed(core, now),
+        }
+    }
+
+    /// A changed record still holds the refused token: it is the new base. If
+    /// not, another writer has rotated: its tokens are used, nobody is logged
+    /// out, and the flight ends.
+    fn is_presented_again(&mut self, core: &mut Core, now: Now, found: &str) -> bool {
+        let Some(record) = self.understand(core, now, found) else {
+            self.end_flight(core, true);
+            return false;
+        };
+        let record = Rc::new(record);
+        let Some(flight) = &mut self.flight else {
+            return false;
+        };
+        if record.refresh() == flight.base.refresh() {
+            flight.base = record;
+            return true;
+        }
+        self.end_flight(core, true);
+        self.learn(record, now, Source::Changed);
+        false
+    }
+
+    /// The store still holds the refused token.
+    fn shown_again(&mut self, core: &mut Core, now: Now) {
+        let Some(Flight {
+            step: Step::Confirming(confirming),
+            ..
+        }) = &mut self.flight
+        else {
+            return;
+        };
+        match confirming.first {
+            Some(first) if now.mono >= first + REREAD => self.delete(core),
+            Some(first) => confirming.read_at = Some(first + REREAD),
+            None => {
+                confirming.first = Some(now.mono);
+                confirming.read_at = Some(now.mono + REREAD);
+            }
+        }
+    }
+
+    fn delete(&mut self, core: &mut Core) {
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
+        if let Step::Confirming(confirming) = &flight.step {
+            flight.step = Step::Deleting(confirming.clone());
+        }
+        let command = Command::Delete {
+            owner: flight.owner.clone(),
+            record: text(&flight.base),
+        };
+        core.ask_store(&self.id, &self.key, command);
+    }
+
+    /// The store answered the deletion.
+    pub(super) fn on_delete(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        answer: Result<StoreAnswer, StoreError>,
+    ) {
+        match answer {
+            Ok(StoreAnswer::Deleted | StoreAnswer::Gone) => {
+                core.count(Metric::SessionsDeleted);
+                let text =
+                    "the issuer refused a session's refresh token for good; the session has ended";
+                core.tell(now, Level::Info, Subject::SessionEnded, text);
+                // The script has released the lease.
+                self.flight = None;
+                self.end(core);
+            }
+            Ok(StoreAnswer::Changed(found)) => {
+                if self.is_presented_again(core, now, found.expose()) {
+                    self.delete(core);
+                }
+            }
+            Ok(_) | Err(_) => {
+                if let Some(flight) = &mut self.flight
+                    && let Step::Deleting(confirming) = &flight.step
+                {
+                    flight.step = Step::Confirming(confirming.clone());
+                }
+                self.refusal_delayed(core, now);
+            }
+        }
+    }
+
+    /// The store cannot say what it holds: the refused token must not be
+    /// presented again, so the flight goes on asking, but nobody waits for it.
+    fn refusal_delayed(&mut self, core: &mut Core, now: Now) {
+        if self.is_stale(core, now) {
+            self.answer_all(core, Problem::StoreUnavailable, None);
+        }
+        let Some(Flight {
+            step: Step::Confirming(confirming),
+            ..
+        }) = &mut self.flight
+        else {
+            return;
+        };
+        if now.unix >= confirming.give_up {
+            self.end_flight(core, true);
+            return;
+        }
+        confirming.read_at = Some(now.mono + RETRY);
+    }
+}
