@@ -163,8 +163,8 @@ unsafe extern "C" {
 }
 
 /// Answers the effective stream. `details` becomes Envoy's
-/// `%RESPONSE_CODE_DETAILS%`. The host takes header values as they are, line
-/// breaks included, so a value with control characters is refused here.
+/// `%RESPONSE_CODE_DETAILS%`. A header value with control characters is an
+/// error.
 pub(super) fn send_local_response(
     status: u16,
     details: &str,
@@ -173,13 +173,10 @@ pub(super) fn send_local_response(
 ) -> Result<(), HostError> {
     const CALL: &str = "send_local_response";
     const NO_GRPC_STATUS: i32 = -1;
-    if !headers.iter().all(|(_, value)| headers::is_value(value)) {
-        return Err(HostError {
-            call: CALL,
-            status: UNFIT,
-        });
-    }
-    let headers = headers::serialize(headers);
+    let headers = headers::serialize(headers).ok_or(HostError {
+        call: CALL,
+        status: UNFIT,
+    })?;
     // SAFETY: all slices are valid for the call.
     let status = unsafe {
         proxy_send_local_response(

@@ -24,7 +24,6 @@ mod host;
 mod reentry;
 mod root;
 mod stream;
-mod stub;
 mod verdict;
 mod worker;
 

@@ -10,6 +10,7 @@ use super::answer;
 use super::host::{self, Buffer};
 use super::stream::Stream;
 use super::worker::Worker;
+use crate::config::Config;
 
 /// One configuration in one worker. A changed configuration gets a root of its
 /// own in the same VM, beside the old one until that is done.
@@ -29,7 +30,7 @@ impl Root {
         let text = host::buffer(Buffer::Configuration, size)
             .map_err(|error| error!("the configuration cannot be read: {error}"))
             .ok()?;
-        let parsed = super::stub::parse(&text, &variable)
+        let parsed = Config::parse(&text, &variable)
             .map_err(|mistakes| {
                 for mistake in mistakes {
                     error!("configuration: {mistake}");
@@ -42,7 +43,7 @@ impl Root {
         let (seed, name) = random()
             .map_err(|error| error!("the host gives no randomness: {error}"))
             .ok()?;
-        Some(Worker::new(self.id, parsed.config, seed, name))
+        Some(Worker::new(self.id, &parsed.config, seed, name))
     }
 }
 

@@ -8,7 +8,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use super::host::{self, HostError, Map};
-use super::stub::private_headers;
+use crate::response::private_headers;
 use super::verdict::{self, Fate};
 use super::worker::{Phase, Worker};
 use crate::relay::StreamId;

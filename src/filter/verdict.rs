@@ -28,7 +28,7 @@ pub(super) fn carry_out(verdict: &Verdict, worker: &str) -> Fate {
             host::remove_header(Map::Request, "authorization").map(|()| GOES_ON)
         }
         Verdict::Inject(injection) => inject(injection),
-        Verdict::Reply { reply, code } => answer(reply, code).map(|()| Fate::Answered),
+        Verdict::Reply { reply, problem } => answer(reply, problem.code()).map(|()| Fate::Answered),
     };
     done.unwrap_or_else(|error| refuse(&error))
 }
@@ -86,7 +86,7 @@ fn note(verdict: &Verdict, worker: &str) {
         Verdict::Pass => return,
         Verdict::PassWithoutAuthorization => "pass",
         Verdict::Inject(injection) => injection.source.word(),
-        Verdict::Reply { code, .. } => code,
+        Verdict::Reply { problem, .. } => problem.code(),
     };
     let _ = host::set_property("token_relay.verdict", word.as_bytes());
     let _ = host::set_property("token_relay.worker", worker.as_bytes());
