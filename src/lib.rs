@@ -15,6 +15,7 @@
 //! | [`store`] | how the store is asked: Lua scripts, the gateway's wire, nonces |
 //! | [`issuer`] | how the issuer is asked, and its kinds of answer |
 //! | [`reply`] | one table from problem to HTTP answer |
+//! | [`response`] | what caches may do with the response to an injected request |
 //! | [`metrics`] | the names of what is counted |
 //! | [`relay`] | the heart: the sans-IO state machine |
 //! | [`filter`] | the only room that imports `proxy_wasm` |
@@ -28,6 +29,7 @@ pub mod redacted;
 pub mod relay;
 pub mod reply;
 pub mod request;
+pub mod response;
 pub mod route;
 pub mod session;
 pub mod store;

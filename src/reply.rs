@@ -1,5 +1,9 @@
 //! One table from problem to HTTP answer (contract, section 4).
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
 use std::time::Duration;
 
 use crate::request::RequestHead;
@@ -40,25 +44,158 @@ pub struct Reply {
     pub body: String,
 }
 
+/// A request path longer than this is not taken along to the login page.
+const MAX_CALLBACK: usize = 4 << 10;
+
 impl Problem {
-    /// The `code` of the problem document; also the word in metrics and logs.
-    pub fn code(self) -> &'static str {
-        todo!()
+    /// Every problem, in the order of the contract's table.
+    pub const ALL: &[Self] = &[
+        Self::NoSession,
+        Self::SessionAmbiguous,
+        Self::SessionEnded,
+        Self::CrossSite,
+        Self::StoreUnavailable,
+        Self::IssuerUnavailable,
+        Self::RefreshTimeout,
+        Self::RecordInvalid,
+        Self::PathAmbiguous,
+        Self::NotFound,
+    ];
+
+    /// The status, the `code` and the title for people.
+    const fn row(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::NoSession => (401, "no_session", "No session"),
+            Self::SessionAmbiguous => (401, "session_ambiguous", "Cookies of several sessions"),
+            Self::SessionEnded => (401, "session_ended", "The session has ended"),
+            Self::CrossSite => (403, "cross_site", "Cross-site request"),
+            Self::StoreUnavailable => (503, "store_unavailable", "Session store unavailable"),
+            Self::IssuerUnavailable => (503, "issuer_unavailable", "Token issuer unavailable"),
+            Self::RefreshTimeout => (503, "refresh_timeout", "Token refresh takes too long"),
+            Self::RecordInvalid => (502, "record_invalid", "Session record not understood"),
+            Self::PathAmbiguous => (400, "path_ambiguous", "Ambiguous path"),
+            Self::NotFound => (404, "not_found", "Not found"),
+        }
     }
 
-    /// The answer; `retry_after` (at least a second) serves the 503s.
-    pub fn reply(self, _retry_after: Option<Duration>) -> Reply {
-        todo!()
+    /// The status of the answer.
+    pub const fn status(self) -> u16 {
+        self.row().0
     }
+
+    /// The `code` of the problem document; also the word in metrics and logs.
+    pub const fn code(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The answer, a problem document (RFC 9457); `retry_after` (at least a
+    /// second, which is also the default) serves the 503s.
+    pub fn reply(self, retry_after: Option<Duration>) -> Reply {
+        let (status, code, title) = self.row();
+        let mut headers = vec![
+            ("content-type", "application/problem+json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        match status {
+            // A 401 must name a scheme (RFC 9110, 15.5.2); none of the
+            // registered ones means a cookie.
+            401 => headers.push((
+                "www-authenticate",
+                "Session realm=\"token-relay\"".to_owned(),
+            )),
+            503 => headers.push(("retry-after", whole_seconds(retry_after).to_string())),
+            _ => {}
+        }
+        Reply {
+            status,
+            headers,
+            body: serde_json::json!({"status": status, "title": title, "code": code}).to_string(),
+        }
+    }
+}
+
+/// Rounded up, at least one.
+fn whole_seconds(delay: Option<Duration>) -> u64 {
+    let delay = delay.unwrap_or_default();
+    let begun = u64::from(delay.subsec_nanos() > 0);
+    delay.as_secs().saturating_add(begun).max(1)
 }
 
 /// Where a page navigation without a session is sent instead of a 401; `None`
 /// for anything but a page navigation, or without `login_url`.
-pub fn login_location(_login_url: Option<&str>, _request: &RequestHead<'_>) -> Option<String> {
-    todo!()
+///
+/// The path and query asked for go along as `callbackUrl`, unless they might
+/// lead to another site or are very long: then `/` does.
+pub fn login_location(login_url: Option<&str>, request: &RequestHead<'_>) -> Option<String> {
+    let login_url = login_url.filter(|_| is_navigation(request))?;
+    let (page, fragment) = match login_url.split_once('#') {
+        Some((page, fragment)) => (page, Some(fragment)),
+        None => (login_url, None),
+    };
+    let mut location = String::from(page);
+    location.push(if page.contains('?') { '&' } else { '?' });
+    location.push_str("callbackUrl=");
+    percent_encode(&mut location, callback(&request.path));
+    if let Some(fragment) = fragment {
+        location.push('#');
+        location.push_str(fragment);
+    }
+    // The host checks no header of a reply.
+    location
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+        .then_some(location)
 }
 
 /// The 302 to a location from [`login_location`].
-pub fn redirect(_location: String) -> Reply {
-    todo!()
+pub fn redirect(location: String) -> Reply {
+    Reply {
+        status: 302,
+        headers: vec![
+            ("location", location),
+            ("cache-control", "no-store".to_owned()),
+        ],
+        body: String::new(),
+    }
+}
+
+/// A browser that opens a page. A script's fetch gets no redirect: it would
+/// follow it and take the login page for its answer.
+fn is_navigation(request: &RequestHead<'_>) -> bool {
+    let opens = if request.has_sec_fetch {
+        request.sec_fetch_mode.as_deref() == Some(b"navigate")
+    } else {
+        request.accept.as_deref().is_some_and(accepts_html)
+    };
+    opens && !request.upgrade && matches!(&*request.method, b"GET" | b"HEAD")
+}
+
+fn accepts_html(accept: &[u8]) -> bool {
+    accept.split(|byte| *byte == b',').any(|range| {
+        let media_type = range.split(|byte| *byte == b';').next().unwrap_or_default();
+        media_type.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    })
+}
+
+/// `//host` and `/\host` are other sites to a browser, which also drops tabs
+/// and line breaks while it looks.
+fn callback(path: &[u8]) -> &[u8] {
+    let foreign = matches!(path, [b'/', b'/' | b'\\', ..]) || !path.starts_with(b"/");
+    if foreign || path.len() > MAX_CALLBACK || path.iter().any(u8::is_ascii_control) {
+        b"/"
+    } else {
+        path
+    }
+}
+
+/// Encodes every byte but the unreserved ones (RFC 3986, 2.3).
+fn percent_encode(to: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            to.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(to, "%{byte:02X}");
+        }
+    }
 }

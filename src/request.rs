@@ -93,4 +93,41 @@ mod tests {
         let head = RequestHead::from_headers(headers.into_iter());
         assert_eq!(head.cookie.as_deref(), Some(b"a=1; b=2".as_slice()));
     }
+
+    fn head<'a>(headers: &[(&'a str, &'a str)]) -> RequestHead<'a> {
+        let headers = headers.iter();
+        RequestHead::from_headers(headers.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+    }
+
+    #[test]
+    fn repeated_lines_of_other_headers_are_folded_with_a_comma() {
+        let twice = |name| head(&[(name, "x"), (name, "y")]);
+        let folded = Some(b"x, y".as_slice());
+        assert_eq!(twice("accept").accept.as_deref(), folded);
+        assert_eq!(twice("origin").origin.as_deref(), folded);
+        assert_eq!(twice("sec-fetch-site").sec_fetch_site.as_deref(), folded);
+        assert_eq!(twice("sec-fetch-mode").sec_fetch_mode.as_deref(), folded);
+    }
+
+    #[test]
+    fn headers_that_only_need_to_be_there_are_noticed() {
+        assert!(head(&[("upgrade", "websocket")]).upgrade);
+        assert!(head(&[(":protocol", "websocket")]).upgrade);
+        assert!(head(&[("sec-fetch-dest", "empty")]).has_sec_fetch);
+        assert!(head(&[("access-control-request-method", "GET")]).has_request_method);
+        let none = head(&[("accept", "*/*")]);
+        assert!(!none.upgrade && !none.has_sec_fetch && !none.has_request_method);
+    }
+
+    /// Contract, section 4, "Paths".
+    #[test]
+    fn headers_that_claim_another_path_are_never_read() {
+        let head = head(&[
+            (":path", "/a"),
+            ("x-original-url", "/b"),
+            ("x-rewrite-url", "/b"),
+            ("x-envoy-original-path", "/b"),
+        ]);
+        assert_eq!(&*head.path, b"/a");
+    }
 }

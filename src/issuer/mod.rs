@@ -1,49 +1,251 @@
-//! How the issuer is asked.
-use crate::callout::{Callout, CalloutResult};
-use crate::config::IssuerConfig;
-use crate::redacted::Redacted;
-use crate::tokens::IssuedTokens;
+//! How the issuer is asked (contract, section 6.6), and its kinds of answer.
+//!
+//! What all packages share is here: transport, status codes that say nothing
+//! about a token, and whether an answer that brought no tokens may have spent
+//! one. What differs from package to package is in one file for each preset.
+
+mod simplejwt;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
-/// stub
-#[derive(Debug)]
-pub struct Issuer;
-/// stub
-#[derive(Debug)]
+
+use serde_json::{Map, Value};
+
+use crate::callout::{Answer, Callout, CalloutResult, Failure, Peer};
+use crate::config::{IssuerConfig, Preset};
+use crate::redacted::Redacted;
+use crate::tokens::{IssuedTokens, fits_header};
+
+/// The longest that an issuer's `Retry-After` is followed.
+const MAX_RETRY_AFTER: u64 = 60;
+
+/// The issuer, ready to be asked.
+pub struct Issuer {
+    preset: Preset,
+    refresh: Endpoint,
+    revoke: Endpoint,
+}
+
+/// Everything of a call but its body.
+struct Endpoint {
+    headers: Vec<(String, Redacted<String>)>,
+    timeout: Duration,
+}
+
+/// What an issuer made of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshAnswer {
-    /// s
+    /// It gave new tokens.
     Accepted(IssuedTokens),
-    /// s
+    /// It will never take this refresh token (again).
     Refused,
-    /// s
+    /// It cannot answer now.
     Unavailable {
-        /// s
+        /// How long it asks to be left alone: 1 to 60 s.
         retry_after: Option<Duration>,
-        /// s
+        /// The refresh token may be spent all the same.
         outcome_unknown: bool,
     },
-    /// s
+    /// It answers, but not as the configured issuer does.
     Misconfigured {
-        /// s
-        why: String,
-        /// s
+        /// What the operator should look at.
+        why: Misconfiguration,
+        /// The refresh token may be spent all the same.
         outcome_unknown: bool,
     },
 }
+
+/// An answer that the configured issuer does not give. Its text tells the
+/// operator where to look and quotes nothing of the answer but the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misconfiguration {
+    /// 3xx.
+    #[error(
+        "the issuer redirects (status {0}): check the trailing slashes of issuer.paths, and \
+         whether Django wants x-forwarded-proto: https in issuer.headers"
+    )]
+    Redirect(u16),
+    /// 400.
+    #[error(
+        "the issuer does not understand the call (status 400): check that issuer.authority is in \
+         Django's ALLOWED_HOSTS, and issuer.preset"
+    )]
+    BadRequest,
+    /// 401 that says nothing about the refresh token.
+    #[error(
+        "something else than the token endpoint asks for credentials (status 401): check \
+         issuer.cluster and issuer.paths"
+    )]
+    Unauthorized,
+    /// Any other status.
+    #[error("the issuer has no such endpoint (status {0}): check issuer.cluster and issuer.paths")]
+    Status(u16),
+    /// A success without tokens that can be used.
+    #[error(
+        "the issuer's answer (status {0}) holds no usable tokens: check issuer.preset and \
+         issuer.paths"
+    )]
+    NoTokens(u16),
+}
+
 impl Issuer {
-    /// s
-    pub fn new(_c: &IssuerConfig) -> Self {
-        todo!()
+    /// Prepares the calls.
+    pub fn new(config: &IssuerConfig) -> Self {
+        let content_type = match config.preset {
+            Preset::SimpleJwt => simplejwt::CONTENT_TYPE,
+        };
+        Self {
+            preset: config.preset,
+            refresh: Endpoint::new(config, &config.paths.refresh, content_type),
+            revoke: Endpoint::new(config, &config.paths.revoke, content_type),
+        }
     }
-    /// s
-    pub fn refresh(&self, _r: &Redacted<String>) -> Callout {
-        todo!()
+
+    /// The call that trades a refresh token for new tokens. It must not be
+    /// sent twice.
+    pub fn refresh(&self, refresh: &Redacted<String>) -> Callout {
+        self.refresh.call(match self.preset {
+            Preset::SimpleJwt => simplejwt::body(refresh),
+        })
     }
-    /// s
-    pub fn revoke(&self, _r: &Redacted<String>) -> Callout {
-        todo!()
+
+    /// The call that ends a refresh token. Nothing depends on its answer.
+    pub fn revoke(&self, refresh: &Redacted<String>) -> Callout {
+        self.revoke.call(match self.preset {
+            Preset::SimpleJwt => simplejwt::body(refresh),
+        })
     }
-    /// s
-    pub fn read_refresh(&self, _r: &CalloutResult) -> RefreshAnswer {
-        todo!()
+
+    /// Reads how the call of [`Issuer::refresh`] ended.
+    pub fn read_refresh(&self, result: &CalloutResult) -> RefreshAnswer {
+        let answer = match result {
+            CalloutResult::Answer(answer) => answer,
+            CalloutResult::Failure(failure) => {
+                return RefreshAnswer::Unavailable {
+                    retry_after: None,
+                    outcome_unknown: *failure != Failure::NotSent,
+                };
+            }
+        };
+        match answer.status {
+            429 | 500..=599 => RefreshAnswer::Unavailable {
+                retry_after: retry_after(answer),
+                outcome_unknown: may_have_rotated(answer),
+            },
+            _ => match self.preset {
+                Preset::SimpleJwt => simplejwt::read(answer),
+            },
+        }
     }
+}
+
+impl Endpoint {
+    /// Configured headers come after those the preset needs, which they cannot
+    /// replace. `x-envoy-*` is left out: a retry by Envoy would present one
+    /// refresh token twice.
+    fn new(config: &IssuerConfig, path: &str, content_type: &str) -> Self {
+        let own = [
+            (":method", "POST"),
+            (":path", path),
+            (":authority", &config.authority),
+            ("content-type", content_type),
+            ("accept", "application/json"),
+        ];
+        let configured = config
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !name.starts_with("x-envoy-"))
+            .filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+        Self {
+            headers: own
+                .into_iter()
+                .chain(configured)
+                .map(|(name, value)| (name.to_owned(), value.to_owned().into()))
+                .collect(),
+            timeout: config.timeout.max(Duration::from_millis(1)),
+        }
+    }
+
+    fn call(&self, body: Vec<u8>) -> Callout {
+        Callout {
+            peer: Peer::Issuer,
+            headers: self.headers.clone(),
+            body: body.into(),
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// Seconds only; a date would need the issuer's clock.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let text = answer.retry_after.as_deref()?.trim_ascii();
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let seconds = str::from_utf8(text).ok()?.parse().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(seconds.clamp(1, MAX_RETRY_AFTER)))
+}
+
+/// Whether a 429 or 5xx may hide a refresh that took place.
+///
+/// A 429 and the issuer's own 503 come before any work. A 503 that Envoy made,
+/// here or in a mesh on the way, means that no answer came: harmless only if
+/// no connection came about.
+fn may_have_rotated(answer: &Answer) -> bool {
+    let body = answer.body.expose();
+    match answer.status {
+        429 => false,
+        503 if answer.from_peer && !body.starts_with(b"upstream connect error") => false,
+        503 => !NEVER_SENT.iter().any(|reason| {
+            body.windows(reason.len())
+                .any(|window| window == reason.as_bytes())
+        }),
+        _ => true,
+    }
+}
+
+/// Envoy's texts for a 503 where nothing left the proxy.
+const NEVER_SENT: [&str; 5] = [
+    "no healthy upstream",
+    "reset reason: remote connection failure",
+    "reset reason: local connection failure",
+    "reset reason: connection timeout",
+    "reset reason: overflow",
+];
+
+/// An answer below 500 that no preset expects. Redirects and client errors
+/// come before any work; of other statuses nothing is known.
+fn misconfigured(status: u16) -> RefreshAnswer {
+    RefreshAnswer::Misconfigured {
+        why: match status {
+            200..=299 => Misconfiguration::NoTokens(status),
+            300..=399 => Misconfiguration::Redirect(status),
+            400 => Misconfiguration::BadRequest,
+            401 => Misconfiguration::Unauthorized,
+            _ => Misconfiguration::Status(status),
+        },
+        outcome_unknown: !(300..=499).contains(&status),
+    }
+}
+
+/// The answer's JSON object.
+fn object(answer: &Answer) -> Option<Map<String, Value>> {
+    serde_json::from_slice(answer.body.expose()).ok()
+}
+
+/// Tokens out of an answer's members. `None` unless the access token is fit
+/// for a header and the refresh token a string, empty, null or absent.
+fn issued(access: Option<&Value>, refresh: Option<&Value>) -> Option<IssuedTokens> {
+    let access = access?.as_str().filter(|token| fits_header(token))?;
+    let refresh = match refresh {
+        None | Some(Value::Null) => None,
+        Some(refresh) => Some(refresh.as_str()?).filter(|token| !token.is_empty()),
+    };
+    Some(IssuedTokens {
+        access: access.to_owned().into(),
+        refresh: refresh.map(|token| token.to_owned().into()),
+        access_exp: None,
+    })
 }

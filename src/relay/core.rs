@@ -23,7 +23,6 @@ use crate::time::Now;
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// The part of a worker's relay that no session owns.
-#[derive(Debug)]
 pub(super) struct Core {
     pub(super) store: Store,
     pub(super) issuer: Issuer,

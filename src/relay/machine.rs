@@ -24,7 +24,6 @@ use crate::time::Now;
 use crate::tokens::Freshness;
 
 /// One worker's relay.
-#[derive(Debug)]
 pub struct Relay {
     routes: Routes,
     reader: SessionReader,

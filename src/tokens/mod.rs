@@ -1,0 +1,269 @@
+//! What a session holds (contract, section 5): the record, its times, and how
+//! fresh its access token is.
+
+mod jwt;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::config::{Fields, RefreshConfig};
+use crate::redacted::Redacted;
+
+/// Tokens as an issuer just gave them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedTokens {
+    /// The new access token.
+    pub access: Redacted<String>,
+    /// The new refresh token; `None` without rotation.
+    pub refresh: Option<Redacted<String>>,
+    /// The access token's expiry in Unix seconds when the answer named it
+    /// beside the token; else the JWT's `exp` counts.
+    pub access_exp: Option<u64>,
+}
+
+/// A session's record, as read from the store or as it is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    text: Redacted<String>,
+    access: Redacted<String>,
+    refresh: Option<Redacted<String>>,
+    access_exp: Option<u64>,
+    refresh_exp: Option<u64>,
+    /// The access token's whole life in seconds, where it is a JWT.
+    lifetime: Option<u64>,
+    authorization: Rc<Redacted<String>>,
+}
+
+/// The members of a record, each value as it was written.
+type Members = BTreeMap<String, Box<RawValue>>;
+
+/// The record cannot be understood; says why without quoting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Not a JSON object.
+    #[error("the record is not a JSON object")]
+    NotAnObject,
+    /// The access token is missing, empty, not a string or not fit for a header.
+    #[error("the record's access token is missing or no token")]
+    Access,
+    /// The refresh token is not a string.
+    #[error("the record's refresh token is not a string")]
+    Refresh,
+    /// A time is not a number of seconds.
+    #[error("one of the record's times is not a number of seconds")]
+    Time,
+}
+
+/// What may be done with an access token now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Send it.
+    Fresh,
+    /// Send it, and refresh it in the background.
+    Ahead,
+    /// Do not send it.
+    Stale,
+}
+
+/// The last second of the year 9999. A greater time is in milliseconds, a
+/// smaller one may be somebody's "never".
+const END_OF_TIME: u64 = 253_402_300_799;
+
+impl Record {
+    /// Reads a record's JSON text.
+    pub fn parse(text: &str, fields: &Fields) -> Result<Self, RecordError> {
+        let members: Members = serde_json::from_str(text).map_err(|_| RecordError::NotAnObject)?;
+        let access = string(&members, &fields.access).map_err(|_| RecordError::Access)?;
+        let refresh = string(&members, &fields.refresh).map_err(|_| RecordError::Refresh)?;
+        let access = access
+            .filter(|token| fits_header(token))
+            .ok_or(RecordError::Access)?;
+        Ok(Self::assemble(
+            text.to_owned(),
+            access.into(),
+            refresh.map(Redacted::new),
+            time(&members, &fields.access_exp)?,
+            time(&members, &fields.refresh_exp)?,
+        ))
+    }
+
+    /// This record with new tokens and both times; unknown members are kept to
+    /// the letter.
+    ///
+    /// Without a new refresh token the old one stays, with what was known of
+    /// its expiry. A time that is not known of a new token is removed rather
+    /// than left to the old one's.
+    pub fn with_tokens(&self, tokens: &IssuedTokens, fields: &Fields) -> Self {
+        // The text was read as an object before, so the default is never used.
+        let mut members: Members = serde_json::from_str(self.text.expose()).unwrap_or_default();
+        let issued = tokens
+            .refresh
+            .as_ref()
+            .filter(|token| !token.expose().is_empty());
+        let refresh_time = match issued {
+            Some(token) if Some(token) != self.refresh.as_ref() => None,
+            _ => self.refresh_exp,
+        };
+        let mut new = Self::assemble(
+            String::new(),
+            tokens.access.clone(),
+            issued.or(self.refresh.as_ref()).cloned(),
+            tokens.access_exp,
+            refresh_time,
+        );
+
+        let mut set = |name: &str, value: Option<Box<RawValue>>| match value {
+            Some(value) => drop(members.insert(name.to_owned(), value)),
+            None => drop(members.remove(name)),
+        };
+        set(&fields.access, to_raw_value(new.access.expose()).ok());
+        if let Some(token) = issued {
+            set(&fields.refresh, to_raw_value(token.expose()).ok());
+        }
+        let number = |time: Option<u64>| to_raw_value(&time?).ok();
+        set(&fields.access_exp, number(new.access_exp));
+        set(&fields.refresh_exp, number(new.refresh_exp));
+        // A map with string keys always serialises.
+        new.text = serde_json::to_string(&members).unwrap_or_default().into();
+        new
+    }
+
+    fn assemble(
+        text: String,
+        access: Redacted<String>,
+        refresh: Option<Redacted<String>>,
+        access_time: Option<u64>,
+        refresh_time: Option<u64>,
+    ) -> Self {
+        let access_jwt = jwt::Times::of(access.expose());
+        let refresh_jwt = refresh
+            .as_ref()
+            .map(|token| jwt::Times::of(token.expose()))
+            .unwrap_or_default();
+        let authorization = format!("Bearer {}", access.expose());
+        Self {
+            text: text.into(),
+            access,
+            refresh,
+            access_exp: expiry(access_time, access_jwt.exp),
+            refresh_exp: expiry(refresh_time, refresh_jwt.exp),
+            lifetime: access_jwt.lifetime,
+            authorization: Rc::new(authorization.into()),
+        }
+    }
+
+    /// The JSON text, exactly as read or as it is to be written.
+    pub fn text(&self) -> &Redacted<String> {
+        &self.text
+    }
+
+    /// `Bearer <access>`, ready to be sent.
+    pub fn authorization(&self) -> Rc<Redacted<String>> {
+        Rc::clone(&self.authorization)
+    }
+
+    /// The access token.
+    pub fn access(&self) -> &Redacted<String> {
+        &self.access
+    }
+
+    /// The refresh token; `None` when missing or empty.
+    pub fn refresh(&self) -> Option<&Redacted<String>> {
+        self.refresh.as_ref()
+    }
+
+    /// The access token's expiry in Unix seconds, where it is to be had.
+    pub fn access_exp(&self) -> Option<u64> {
+        self.access_exp
+    }
+
+    /// The refresh token's expiry in Unix seconds, where it is to be had.
+    pub fn refresh_exp(&self) -> Option<u64> {
+        self.refresh_exp
+    }
+
+    /// What is left of the refresh token's life at `unix` (system time since
+    /// the epoch), at least a second: the TTL of the record's key. `None` when
+    /// its expiry is unknown.
+    pub fn remaining_life(&self, unix: Duration) -> Option<Duration> {
+        let exp = Duration::from_secs(self.refresh_exp?);
+        Some(exp.saturating_sub(unix).max(Duration::from_secs(1)))
+    }
+
+    /// How fresh the access token is at `unix` (system time since the epoch).
+    ///
+    /// A token of a short life shrinks `leeway` to a tenth and `ahead` to half
+    /// of it. Without an expiry it is sent as it is; without a refresh token
+    /// it is used up to its last moment, since nothing would replace it.
+    pub fn freshness(&self, unix: Duration, refresh: &RefreshConfig) -> Freshness {
+        let Some(exp) = self.access_exp else {
+            return Freshness::Fresh;
+        };
+        let remaining = Duration::from_secs(exp).saturating_sub(unix);
+        let (leeway, ahead) = match (&self.refresh, self.lifetime) {
+            (None, _) => (Duration::ZERO, Duration::ZERO),
+            (Some(_), None) => (refresh.leeway, refresh.ahead),
+            (Some(_), Some(lifetime)) => {
+                let lifetime = Duration::from_secs(lifetime);
+                (
+                    refresh.leeway.min(lifetime / 10),
+                    refresh.ahead.min(lifetime / 2),
+                )
+            }
+        };
+        if remaining.is_zero() || remaining < leeway {
+            Freshness::Stale
+        } else if remaining < ahead {
+            Freshness::Ahead
+        } else {
+            Freshness::Fresh
+        }
+    }
+}
+
+/// A token that can stand in a header behind `Bearer `: visible ASCII, not
+/// empty.
+pub(crate) fn fits_header(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// When both are known, the earlier counts. A time that stands alone and lies
+/// beyond the year 9999 was written in milliseconds.
+fn expiry(member: Option<u64>, jwt: Option<u64>) -> Option<u64> {
+    match (member, jwt) {
+        (Some(member), Some(jwt)) => Some(member.min(jwt)),
+        (Some(millis), None) if millis > END_OF_TIME => Some((millis / 1000).min(END_OF_TIME)),
+        (member, jwt) => member.or(jwt),
+    }
+}
+
+/// A string member; `None` when missing, null or empty.
+fn string(members: &Members, name: &str) -> serde_json::Result<Option<String>> {
+    let Some(value) = members.get(name) else {
+        return Ok(None);
+    };
+    let text: Option<String> = serde_json::from_str(value.get())?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+/// A time member in seconds; `None` when missing or null.
+fn time(members: &Members, name: &str) -> Result<Option<u64>, RecordError> {
+    match members.get(name).map(|value| value.get()) {
+        None | Some("null") => Ok(None),
+        Some(text) => seconds(text).map(Some).map_err(|_| RecordError::Time),
+    }
+}
+
+/// A JSON number as whole seconds: rounded down, never below zero. A string of
+/// digits is none.
+fn seconds(text: &str) -> serde_json::Result<u64> {
+    serde_json::from_str(text).or_else(|_| {
+        // `as` saturates.
+        serde_json::from_str::<f64>(text).map(|seconds| seconds as u64)
+    })
+}
