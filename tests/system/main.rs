@@ -16,6 +16,7 @@ mod stack;
 
 mod answers;
 mod common;
+mod configuration;
 mod cookies;
 mod csrf;
 mod issuer;
