@@ -18,6 +18,7 @@ mod answers;
 mod common;
 mod configuration;
 mod cookies;
+mod crossed;
 mod csrf;
 mod issuer;
 mod login;
