@@ -103,6 +103,26 @@ impl<'a> Section<'a> {
         field.object(read)
     }
 
+    /// Refuses each of the named fields whose value is that of an earlier one.
+    pub(in crate::config) fn distinct<const N: usize>(
+        &self,
+        names: [&str; N],
+        values: &[Option<String>; N],
+        allowed: &str,
+    ) -> bool {
+        let mut distinct = true;
+        let mut seen: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in names.into_iter().zip(values) {
+            let Some(value) = value else { continue };
+            if let Some((_, other)) = seen.iter().find(|(earlier, _)| earlier == value) {
+                distinct = false;
+                self.refuse::<()>(name, format!("{}, as in {other}", quoted(value)), allowed);
+            }
+            seen.push((value, name));
+        }
+        distinct
+    }
+
     /// Reports a mistake in the field `name`; always `None`.
     pub(in crate::config) fn refuse<T>(
         &self,
@@ -143,14 +163,12 @@ impl<'a> Section<'a> {
                 found.push_str(" (its name is not shown: it may hold a secret)");
                 self.path.clone()
             } else {
-                join(
-                    &self.path,
-                    &if name.is_empty() {
-                        quoted("")
-                    } else {
-                        escaped(name)
-                    },
-                )
+                let shown = if name.is_empty() {
+                    "(empty)".to_owned()
+                } else {
+                    escaped(name)
+                };
+                join(&self.path, &shown)
             };
             self.report.mistake(path, found, self.known.join(", "));
         }
