@@ -62,7 +62,8 @@ def _demo(terminal: Terminal) -> int:
         except BlockingIOError:
             terminal.failed("A demo of this folder is running already: end it first.")
             return 1
-        stack = Stack(_clean(FOLDER), choose())
+        ports = choose()
+        stack = Stack(_clean(FOLDER), ports)
         with stack.parts:
             story = Story(stack, terminal)
             story.tell()
