@@ -8,11 +8,11 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use super::host::{self, HostError, Map};
-use crate::response::private_headers;
 use super::verdict::{self, Fate};
 use super::worker::{Phase, Worker};
 use crate::relay::StreamId;
 use crate::request::RequestHead;
+use crate::response::private_headers;
 
 /// One request.
 pub(super) struct Stream {
