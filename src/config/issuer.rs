@@ -125,6 +125,12 @@ fn headers(field: &Field<'_>) -> Option<Vec<(String, String)>> {
             field.refuse::<()>("a name that is no header name (not shown)", allowed)
         } else if RESERVED.contains(&lower.as_str()) {
             field.refuse("a header that the relay sets itself", "any other header")
+        } else if lower.starts_with("x-envoy-") {
+            // A retry would present one refresh token twice.
+            field.refuse(
+                "a header that steers Envoy",
+                "any header but x-envoy-…; issuer.timeout is the time-out, and a refresh is never retried",
+            )
         } else if headers.iter().any(|(other, _)| *other == lower) {
             field.refuse(
                 "a header that is there already",
