@@ -24,6 +24,7 @@ from demo.story import Story, StoryError
 from demo.terminal import Terminal
 
 FOLDER = ROOT / ".demo"
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Stopped(Exception):
@@ -32,7 +33,7 @@ class _Stopped(Exception):
 
 def main() -> int:
     terminal = Terminal()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDS:
         signal.signal(number, _stop)
     die_with_parent(os.getppid())
     try:
@@ -62,7 +63,8 @@ def _demo(terminal: Terminal) -> int:
         except BlockingIOError:
             terminal.failed("A demo of this folder is running already: end it first.")
             return 1
-        stack = Stack(_clean(FOLDER), choose())
+        ports = choose()
+        stack = Stack(_clean(FOLDER), ports)
         with stack.parts:
             story = Story(stack, terminal)
             story.tell()
@@ -91,9 +93,9 @@ def _leave_running(terminal: Terminal, stack: Stack, session: Session) -> None:
     terminal.line(f"""
     {curl} {api}/whoami/
     {curl} {api}/notes/
-    {curl} {api}/notes/ --json '{{"text": "by hand"}}'
+    {curl} {api}/notes/ -H 'Content-Type: application/json' -d '{{"text": "by hand"}}'
     {curl} {api}/notes/1/ -X DELETE
-    {curl} {api}/notes/ --json '{{"text": "x"}}' -H 'Origin: https://evil.example'
+    {curl} {api}/notes/1/ -X DELETE -H 'Origin: https://evil.example'
     curl -i {api}/whoami/
 
     tail -f {_short(stack.access_log)}
@@ -127,8 +129,8 @@ def _short(path: Path) -> str:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     # Once: what is being stopped is not to be interrupted by a second Ctrl-C.
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
+    for name in _ENDS:
+        signal.signal(name, lambda number, frame: None)
     raise _Stopped
 
 

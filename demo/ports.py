@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 HOST = "127.0.0.1"
@@ -42,7 +42,7 @@ def variable(name: str) -> str:
 def choose(environment: Mapping[str, str] = os.environ) -> Ports:
     """The ports of this run, all of them free just now."""
     if environment.get("DEMO_FREE_PORTS") == "1":
-        return _any_free()
+        return Ports(**free_ports(field.name for field in fields(Ports)))
     chosen: dict[str, int] = {}
     for field in fields(Ports):
         name = field.name
@@ -83,14 +83,13 @@ def _free_near(port: int) -> int:
     return next((candidate for candidate in near if _is_free(candidate)), port)
 
 
-def _any_free() -> Ports:
-    names = [field.name for field in fields(Ports)]
-    probes = [socket.socket() for _ in names]
+def free_ports(names: Iterable[str]) -> dict[str, int]:
+    """A free port for each name, of the system's choice."""
+    probes = {name: socket.socket() for name in names}
     try:
-        for probe in probes:
+        for probe in probes.values():
             probe.bind((HOST, 0))
-        ports = [probe.getsockname()[1] for probe in probes]
-        return Ports(**dict(zip(names, ports, strict=True)))
+        return {name: probe.getsockname()[1] for name, probe in probes.items()}
     finally:
-        for probe in probes:
+        for probe in probes.values():
             probe.close()

@@ -76,3 +76,14 @@ def claims(token: str) -> dict[str, Any]:
     """The payload of a JWT, unverified: for times and names only."""
     payload = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def unsigned_token(payload: dict[str, Any], size: int) -> str:
+    """A JWT of about this many characters that nobody but the relay takes for one: it reads the
+    times and does not verify."""
+    body = _part(payload)
+    return f"{_part({'alg': 'HS256'})}.{body}.{'s' * max(1, size - len(body) - 22)}"
+
+
+def _part(members: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(members).encode()).rstrip(b"=").decode()

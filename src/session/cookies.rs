@@ -8,9 +8,7 @@
 //! session cookie has neither. A part without `=` is a cookie without a name
 //! and never a session cookie.
 
-use std::iter;
-
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// The highest index of a chunk (contract, section 3).
 const LAST_CHUNK: usize = 31;
@@ -82,12 +80,11 @@ fn chunk_index(digits: &[u8]) -> Option<usize> {
 }
 
 fn segments(header: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(header);
-    iter::from_fn(move || {
-        let text = rest?;
-        let cut = memchr(b';', text).and_then(|at| split_around(text, at));
-        rest = cut.map(|(_, after)| after);
-        Some(cut.map_or(text, |(before, _)| before))
+    let ends = memchr_iter(b';', header).chain([header.len()]);
+    ends.scan(0, |start, end| {
+        let segment = header.get(*start..end);
+        *start = end + 1;
+        segment
     })
 }
 

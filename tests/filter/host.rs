@@ -85,6 +85,8 @@ pub(crate) struct Call {
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
     pub(crate) timeout: u32,
+    /// The effective context of the dispatch.
+    pub(crate) context: u32,
 }
 
 /// A local reply.

@@ -220,6 +220,7 @@ extern "C" fn proxy_http_call(
             headers,
             body,
             timeout,
+            context: host.effective(),
         };
         unsafe { *token = call.token };
         host.calls.push(call);

@@ -2,6 +2,14 @@
 //! the SDK's exports, so the real dispatcher, the real filter and the real core
 //! run without a Wasm runtime.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop; clippy exempts only the test functions themselves"
+)]
+
 mod abi;
 mod callouts;
 mod faults;

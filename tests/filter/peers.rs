@@ -1,5 +1,7 @@
 //! The store and the issuer, as the tests play them, and what all tests share.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -146,6 +148,39 @@ pub(crate) fn record(mark: &str) -> String {
 pub(crate) fn expired_record() -> String {
     json!({"access": jwt(PAST, "old"), "refresh": jwt(FAR, "refresh")}).to_string()
 }
+
+/// A record whose access token is still sent while it is being refreshed.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the filter under test has the real clock"
+)]
+pub(crate) fn ageing_record() -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    json!({"access": jwt(now + 30, "ageing"), "refresh": jwt(FAR, "refresh")}).to_string()
+}
+
+/// What a counter stands at.
+pub(crate) fn count(name: &str) -> i64 {
+    HOST.with_borrow(|host| {
+        let named = host.counters.iter().filter(|(n, _)| n == name);
+        named.map(|(_, count)| count).sum()
+    })
+}
+
+/// The lines logged at a level.
+pub(crate) fn lines(level: u32) -> Vec<String> {
+    HOST.with_borrow(|host| {
+        let lines = host.logs.iter().filter(|(l, _)| *l == level);
+        lines.map(|(_, line)| line.clone()).collect()
+    })
+}
+
+pub(crate) const INFO: u32 = 2;
+pub(crate) const WARN: u32 = 3;
+pub(crate) const ERROR: u32 = 4;
 
 /// Lets a session's next request be answered from the cache.
 pub(crate) fn warm(root: u32, session: &str) {

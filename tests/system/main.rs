@@ -28,4 +28,5 @@ mod races;
 mod records;
 mod refresh;
 mod requests;
+mod scripts;
 mod storecalls;
