@@ -9,10 +9,10 @@ use crate::common::{
     upstream_at,
 };
 use crate::stack::Stack;
+use crate::stack::act::Act;
 use crate::stack::client::Request;
 use crate::stack::cookie;
 use crate::stack::django::{REFRESH, WHOAMI};
-use crate::stack::gate::Act;
 use crate::stack::http::Response;
 
 #[test]

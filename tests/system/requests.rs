@@ -11,10 +11,10 @@ use crate::common::{
     PAGE, THING, assert_problem, optional_route, stack_with_optional, upstream_at,
 };
 use crate::stack::Stack;
+use crate::stack::act::{Act, Latch};
 use crate::stack::client::{Request, raw};
 use crate::stack::cookie;
 use crate::stack::django::{REFRESH, WHOAMI};
-use crate::stack::gate::{Act, Latch};
 use crate::stack::http::{self, Received, Response};
 
 #[test]
