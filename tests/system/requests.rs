@@ -162,7 +162,7 @@ fn the_session_cookie_is_not_passed_on_unless_asked_for() {
 fn answers_to_injected_requests_are_private_to_the_cookie() {
     let stack = stack_with_optional(|_| {});
     let session = stack.login();
-    // What the upstream says, and what the browser gets to see.
+    // What the upstream says, and what the browser gets to see, in order.
     let cases = [
         (None, None, "private", "Cookie"),
         (Some("max-age=60"), None, "max-age=60, private", "Cookie"),
@@ -170,13 +170,13 @@ fn answers_to_injected_requests_are_private_to_the_cookie() {
         (
             Some("private, max-age=5"),
             None,
-            "private, max-age=5",
+            "max-age=5, private",
             "Cookie",
         ),
         (
             Some("public, max-age=60"),
             None,
-            "public, max-age=60",
+            "max-age=60, public",
             "Cookie",
         ),
         (Some("s-maxage=60"), None, "s-maxage=60", "Cookie"),
