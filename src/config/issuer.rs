@@ -72,21 +72,7 @@ fn paths(s: &mut Section<'_>) -> Option<IssuerPaths> {
         read(refresh, refresh_default),
         read(revoke, revoke_default),
     ];
-    let mut distinct = true;
-    for (index, name) in NAMES.iter().enumerate() {
-        let Some(Some(path)) = given.get(index) else {
-            continue;
-        };
-        let mut earlier = given.iter().zip(NAMES).take(index);
-        if let Some((_, other)) = earlier.find(|(given, _)| given.as_ref() == Some(path)) {
-            distinct = false;
-            s.refuse::<()>(
-                name,
-                format!("{}, as in {other}", quoted(path)),
-                "a path of its own for each endpoint",
-            );
-        }
-    }
+    let distinct = s.distinct(NAMES, &given, "a path of its own for each endpoint");
     let [obtain, refresh, revoke] = given;
     let paths = IssuerPaths {
         obtain: obtain?,
@@ -130,7 +116,7 @@ fn headers(field: &Field<'_>) -> Option<Vec<(String, String)>> {
             Some(value) if is_header_value(value) => Some(value.to_owned()),
             Some(_) => field.refuse(
                 "a value that is empty, or has control characters, bytes that are not ASCII or white space at its ends",
-                "visible ASCII with single spaces or tabs inside",
+                "visible ASCII, with spaces and tabs only inside",
             ),
             None => None,
         };
@@ -139,6 +125,12 @@ fn headers(field: &Field<'_>) -> Option<Vec<(String, String)>> {
             field.refuse::<()>("a name that is no header name (not shown)", allowed)
         } else if RESERVED.contains(&lower.as_str()) {
             field.refuse("a header that the relay sets itself", "any other header")
+        } else if lower.starts_with("x-envoy-") {
+            // A retry would present one refresh token twice.
+            field.refuse(
+                "a header that steers Envoy",
+                "any header but x-envoy-…; issuer.timeout is the time-out, and a refresh is never retried",
+            )
         } else if headers.iter().any(|(other, _)| *other == lower) {
             field.refuse(
                 "a header that is there already",

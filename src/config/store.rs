@@ -124,21 +124,7 @@ fn fields(s: &mut Section<'_>) -> Option<Fields> {
             field.text_if(is_label, &allowed).map(str::to_owned)
         })
     });
-    let mut distinct = true;
-    for (index, name) in NAMES.iter().enumerate() {
-        let Some(Some(member)) = given.get(index) else {
-            continue;
-        };
-        let mut earlier = given.iter().zip(NAMES).take(index);
-        if let Some((_, other)) = earlier.find(|(given, _)| given.as_ref() == Some(member)) {
-            distinct = false;
-            s.refuse::<()>(
-                name,
-                format!("{}, as in {other}", quoted(member)),
-                "four different names",
-            );
-        }
-    }
+    let distinct = s.distinct(NAMES, &given, "four different names");
     let [access, refresh, access_exp, refresh_exp] = given;
     let fields = Fields {
         access: access?,

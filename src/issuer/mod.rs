@@ -141,9 +141,7 @@ impl Issuer {
 }
 
 impl Endpoint {
-    /// Configured headers come after those the preset needs, which they cannot
-    /// replace. `x-envoy-*` is left out: a retry by Envoy would present one
-    /// refresh token twice.
+    /// Configured headers come after those the preset needs.
     fn new(config: &IssuerConfig, path: &str, content_type: &str) -> Self {
         let own = [
             (":method", "POST"),
@@ -155,9 +153,7 @@ impl Endpoint {
         let configured = config
             .headers
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, _)| !name.starts_with("x-envoy-"))
-            .filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         Self {
             headers: own
                 .into_iter()

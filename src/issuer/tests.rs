@@ -109,24 +109,6 @@ fn a_revocation_is_the_same_post_to_its_own_path() {
 }
 
 #[test]
-fn configured_headers_neither_replace_own_ones_nor_bring_retries() {
-    let mut config = config();
-    for name in [
-        "content-type",
-        ":path",
-        "x-envoy-retry-on",
-        "x-envoy-max-retries",
-        "x-a",
-    ] {
-        config.headers.push((name.into(), "x".into()));
-    }
-    let callout = Issuer::new(&config).refresh(&token("r"));
-    let expected = [("x-forwarded-proto", "https"), ("x-a", "x")];
-    assert_eq!(headers(&callout)[5..], expected);
-    assert_eq!(headers(&callout)[1], (":path", "/api/token/refresh/"));
-}
-
-#[test]
 fn a_timeout_is_never_none() {
     let mut config = config();
     config.timeout = Duration::ZERO;

@@ -1,11 +1,22 @@
 //! Who is asking: from the `Cookie` header to the session id (contract,
 //! section 3).
 
+mod candidates;
+mod claims;
+mod cookies;
+mod jwe;
+mod keys;
+mod memo;
+
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::SessionConfig;
+use self::candidates::{Candidates, MAX_CANDIDATES};
+use self::claims::Claims;
+use self::keys::KeyRing;
+use self::memo::Memo;
+use crate::config::{SessionConfig, SessionFormat};
 
 /// The secret, random id that names a session: 16 to 128 characters of
 /// `A-Z a-z 0-9 _ -`. Cheap to clone; `Debug` does not show it.
@@ -45,26 +56,104 @@ pub enum Lookup {
     Found(SessionId),
 }
 
-/// Reads session ids out of `Cookie` headers.
-#[derive(Debug)]
-pub struct SessionReader {}
+/// Reads session ids out of `Cookie` headers. Holds the keys, so it has no
+/// `Debug`.
+pub struct SessionReader {
+    names: Vec<String>,
+    format: Format,
+}
+
+enum Format {
+    Opaque,
+    NextAuth(NextAuth),
+}
 
 impl SessionReader {
     /// Prepares names and keys; `memo` bounds how many decrypted cookies are
     /// remembered (0: none).
-    pub fn new(_config: &SessionConfig, _memo: usize) -> Self {
-        todo!()
+    pub fn new(config: &SessionConfig, memo: usize) -> Self {
+        let names = config.cookies.clone();
+        let format = match &config.format {
+            SessionFormat::Opaque => Format::Opaque,
+            SessionFormat::NextAuth { secrets, claim } => Format::NextAuth(NextAuth {
+                keys: KeyRing::new(secrets, &names),
+                claim: claim.clone(),
+                memo: Memo::new(memo),
+            }),
+        };
+        Self { names, format }
     }
 
     /// Finds the session that a folded `Cookie` header names. `unix` is the
     /// system time since the epoch: it judges `exp` and `nbf`.
-    pub fn read(&mut self, _cookie: &[u8], _unix: Duration) -> Lookup {
-        todo!()
+    ///
+    /// The first name with a valid candidate decides. Candidates that are no
+    /// session (planted, expired, of another secret) are skipped.
+    pub fn read(&mut self, cookie: &[u8], unix: Duration) -> Lookup {
+        let chunked = matches!(self.format, Format::NextAuth(_));
+        let mut room = MAX_CANDIDATES;
+        for (index, name) in self.names.iter().enumerate() {
+            let candidates = Candidates::under(name, cookie, chunked, room);
+            room = room.saturating_sub(candidates.len());
+            let mut found = None;
+            for value in candidates.iter() {
+                let Some(id) = self.format.session_id(index, value, unix) else {
+                    continue;
+                };
+                if found.as_ref().is_some_and(|first| *first != id) {
+                    return Lookup::Ambiguous;
+                }
+                found = Some(id);
+            }
+            if let Some(id) = found {
+                return Lookup::Found(id);
+            }
+            if room == 0 {
+                break;
+            }
+        }
+        Lookup::None
     }
 
     /// The folded `Cookie` header without any session cookie (plain or chunk);
     /// `None` when nothing is left.
-    pub fn strip(&self, _cookie: &[u8]) -> Option<Vec<u8>> {
-        todo!()
+    pub fn strip(&self, cookie: &[u8]) -> Option<Vec<u8>> {
+        cookies::strip(cookie, &self.names)
     }
 }
+
+impl Format {
+    /// The session that one candidate under the `name`-th name stands for.
+    fn session_id(&mut self, name: usize, value: &[u8], unix: Duration) -> Option<SessionId> {
+        match self {
+            Self::Opaque => SessionId::parse(str::from_utf8(value).ok()?),
+            Self::NextAuth(nextauth) => nextauth.session_id(name, value, unix),
+        }
+    }
+}
+
+/// What it takes to read Auth.js's encrypted session token.
+struct NextAuth {
+    keys: KeyRing,
+    claim: String,
+    memo: Memo,
+}
+
+impl NextAuth {
+    fn session_id(&mut self, name: usize, value: &[u8], unix: Duration) -> Option<SessionId> {
+        if let Some(known) = self.memo.get(name, value) {
+            return known.valid_at(unix).then(|| known.id.clone());
+        }
+        let claims = Claims::read(&self.keys.open(name, value)?, &self.claim)?;
+        let id = claims.valid_at(unix).then(|| claims.id.clone());
+        self.memo.put(name, value, claims);
+        id
+    }
+}
+
+#[cfg(test)]
+mod sealing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;

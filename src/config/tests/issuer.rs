@@ -129,6 +129,8 @@ fn headers_that_are_the_relays_are_refused() {
         "te",
         "upgrade",
         "expect",
+        "X-Envoy-Retry-On",
+        "x-envoy-upstream-rq-timeout-ms",
     ] {
         let line = mistake(&with("issuer.headers", json!({name: "x"})));
         assert!(

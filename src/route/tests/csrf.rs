@@ -129,6 +129,9 @@ fn folded_origins_never_match() {
     assert!(is_cross_site(&[origin, ("origin", "https://evil.com")]));
     let both = "www.example.com, https://www.example.com";
     assert!(is_cross_site(&[(":authority", both), origin, origin]));
+    let both = "a.example,b.example";
+    let origin = ("origin", "https://a.example,b.example");
+    assert!(is_cross_site(&[(":authority", both), origin]));
 }
 
 #[test]

@@ -1,0 +1,1 @@
+"""Benchmarks: what the filter costs beside an Envoy that does nothing else."""

@@ -1,0 +1,1 @@
+"""`make demo`: the real parts on this machine, and the story they tell."""

@@ -1,0 +1,138 @@
+"""Starts the parts, tells the story, and stays until Ctrl-C.
+
+DEMO_EXIT=1 (or CI=true) ends it after the story. Other ports: see `demo/ports.py`.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import httpx
+import redis
+
+from demo.ports import HOST, PortError, choose
+from demo.processes import PartError, die_with_parent
+from demo.session import Session
+from demo.stack import ACCESS_TOKEN_SECONDS, MODULE, ROOT, Stack
+from demo.story import Story, StoryError
+from demo.terminal import Terminal
+
+FOLDER = ROOT / ".demo"
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Stopped(Exception):
+    """A signal asked for the end."""
+
+
+def main() -> int:
+    terminal = Terminal()
+    for number in _ENDS:
+        signal.signal(number, _stop)
+    die_with_parent(os.getppid())
+    try:
+        return _demo(terminal)
+    except _Stopped:
+        terminal.line("\nStopped; nothing is left running.")
+        return 130
+    except PortError as error:
+        terminal.failed(str(error))
+    except (PartError, StoryError) as error:
+        terminal.failed(f"{error}\n  The parts' logs: {_short(FOLDER / 'logs')}/")
+    except (httpx.HTTPError, redis.RedisError) as error:
+        # Not its text: Redis quotes arguments.
+        name = type(error).__name__
+        terminal.failed(f"A call failed ({name}). The parts' logs: {_short(FOLDER / 'logs')}/")
+    return 1
+
+
+def _demo(terminal: Terminal) -> int:
+    if not MODULE.is_file():
+        terminal.failed(f"{_short(MODULE)} is missing: make build")
+        return 1
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            terminal.failed("A demo of this folder is running already: end it first.")
+            return 1
+        ports = choose()
+        stack = Stack(_clean(FOLDER), ports)
+        with stack.parts:
+            story = Story(stack, terminal)
+            story.tell()
+            if os.environ.get("DEMO_EXIT", os.environ.get("CI", "0")) in ("1", "true"):
+                terminal.line("\nThat was the story.")
+                return 0
+            _leave_running(terminal, stack, story.new_session())
+            _wait(stack)
+        terminal.line("\nStopped; nothing is left running.")
+        return 0
+
+
+def _leave_running(terminal: Terminal, stack: Stack, session: Session) -> None:
+    """Prints what a user can try by hand."""
+    # A file, so that the cookie is neither on the screen nor in the list of processes.
+    cookie = FOLDER / "cookie"
+    cookie.touch(mode=0o600)
+    cookie.write_text(f"Cookie: {session.cookie}\n")
+    curl = f"curl -i -H @{_short(cookie)}"
+    api = f"http://{HOST}:{stack.ports.envoy}/api"
+    terminal.title("Your turn")
+    terminal.tell(
+        f"Everything stays up, with a new session for Alice; her access token is refreshed every "
+        f"{ACCESS_TOKEN_SECONDS} seconds as long as you ask. In another terminal, in this folder:"
+    )
+    terminal.line(f"""
+    {curl} {api}/whoami/
+    {curl} {api}/notes/
+    {curl} {api}/notes/ -H 'Content-Type: application/json' -d '{{"text": "by hand"}}'
+    {curl} {api}/notes/1/ -X DELETE
+    {curl} {api}/notes/1/ -X DELETE -H 'Origin: https://evil.example'
+    curl -i {api}/whoami/
+
+    tail -f {_short(stack.access_log)}
+    curl -s http://{HOST}:{stack.ports.admin}/stats | grep token_relay
+""")
+    terminal.line("  Ctrl-C ends it.")
+
+
+def _wait(stack: Stack) -> None:
+    """Until a signal comes; raises PartError when a part ends by itself."""
+    with suppress(_Stopped):
+        while True:
+            stack.parts.check()
+            time.sleep(1)
+
+
+def _clean(folder: Path) -> Path:
+    """Removes what the last run left."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink()
+    (folder / "logs").mkdir()
+    return folder
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # Once: what is being stopped is not to be interrupted by a second Ctrl-C.
+    for name in _ENDS:
+        signal.signal(name, lambda number, frame: None)
+    raise _Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

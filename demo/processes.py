@@ -1,0 +1,142 @@
+"""Child processes that never outlive the demo, however it ends."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+_READY_WITHIN = 30.0
+_STOP_WITHIN = 5.0
+
+
+class PartError(Exception):
+    """A part did not start, or stopped by itself; the text holds the end of its log."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Asks Linux to send this process SIGTERM when its parent is gone, even by SIGKILL."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        # It went before it was asked for.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Part:
+    """One running program and its log."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Returns as soon as `ready` says so; raises PartError when the program ends before."""
+        deadline = time.monotonic() + _READY_WITHIN
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise PartError(self._report(f"was not ready within {_READY_WITHIN:.0f} s"))
+            time.sleep(0.05)
+        self.check()
+
+    def check(self) -> None:
+        """Raises PartError if the program has ended."""
+        status = self.process.poll()
+        if status is not None:
+            raise PartError(self._report(f"ended with status {status}"))
+
+    def stop(self, deadline: float) -> None:
+        """Waits for the end of a program that was told to stop, and insists at the deadline."""
+        try:
+            self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            # The session of its own that `Parts.start` gave it: its children go with it.
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _report(self, what: str) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        return "\n".join([f"{self.name} {what}. The end of {self.log}:", *lines])
+
+
+class Parts:
+    """All running programs, stopped in reverse order when the `with` block ends."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: list[Part] = []
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        deadline = time.monotonic() + _STOP_WITHIN
+        for part in reversed(self._running):
+            part.process.terminate()
+        for part in reversed(self._running):
+            part.stop(deadline)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        output: Path | None = None,
+    ) -> Part:
+        """Starts a program. Its errors, and its output unless `output` takes it, go to its log.
+
+        It gets a session of its own, so that Ctrl-C reaches the demo alone, which then stops
+        its parts in order. To be called from the main thread: Linux ties a child to the thread.
+        """
+        log = self._logs / f"{name}.log"
+        parent = os.getpid()
+        with ExitStack() as files:
+            errors = files.enter_context(log.open("wb"))
+            out = files.enter_context(output.open("wb")) if output else errors
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                start_new_session=True,
+                preexec_fn=lambda: die_with_parent(parent),
+            )
+        part = Part(name, process, log)
+        self._running.append(part)
+        return part
+
+    def run(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Runs a program to its end; raises PartError unless that is a good one."""
+        part = self.start(name, command, folder=folder, environment=environment)
+        if part.process.wait() != 0:
+            part.check()
+        self._running.remove(part)
+
+    def check(self) -> None:
+        """Raises PartError if any program has ended."""
+        for part in self._running:
+            part.check()

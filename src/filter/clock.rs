@@ -1,0 +1,35 @@
+//! The worker's clocks: the only place that reads any.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::time::Now;
+
+/// A pair of clocks; the monotonic one starts with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    start: Instant,
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is where the shell reads the clocks that the core is handed"
+)]
+impl Clock {
+    /// Starts the monotonic clock.
+    pub(super) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+
+    /// This moment. A system clock before 1970 is taken for 1970.
+    pub(super) fn now(self) -> Now {
+        let unix = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        Now {
+            unix,
+            mono: Instant::now().saturating_duration_since(self.start),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The host calls that the filter makes, as functions that return errors.
+//!
+//! The SDK's own wrappers panic on a status they do not expect (proxy-wasm
+//! 0.2.5, `hostcalls.rs`), and a panic ends every request of the worker. So the
+//! imports are declared here once more, each directly above its wrapper, with
+//! statuses as plain numbers. Two things stay with the SDK: log lines, and the
+//! dispatch of callouts, whose tokens its dispatcher must know.
+
+#![allow(
+    unsafe_code,
+    reason = "the proxy-wasm ABI passes pointers; this is the one file that does"
+)]
+
+use std::fmt;
+use std::ptr::null_mut;
+use std::time::Duration;
+
+use proxy_wasm::types::Status;
+
+use super::headers::{self, HeaderMap};
+
+/// A host call that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HostError {
+    call: &'static str,
+    status: u32,
+}
+
+impl HostError {
+    /// The host has no request headers where it must have them.
+    pub(super) const NO_REQUEST: Self = Self {
+        call: "get_header_map_pairs",
+        status: UNREADABLE,
+    };
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed with status {}", self.call, self.status)
+    }
+}
+
+/// The status for an answer of the host that cannot be read (`ParseFailure`).
+const UNREADABLE: u32 = Status::ParseFailure as u32;
+/// The status for an argument that is not given to the host (`BadArgument`).
+const UNFIT: u32 = Status::BadArgument as u32;
+
+fn check(call: &'static str, status: u32) -> Result<(), HostError> {
+    if status == Status::Ok as u32 {
+        Ok(())
+    } else {
+        Err(HostError { call, status })
+    }
+}
+
+/// A header map of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Map {
+    /// The request of the effective stream.
+    Request = 0,
+    /// The response to the effective stream.
+    Response = 2,
+    /// The answer to a callout.
+    Answer = 6,
+}
+
+/// A buffer of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Buffer {
+    /// The body of the answer to a callout.
+    AnswerBody = 4,
+    /// The plugin's configuration.
+    Configuration = 7,
+}
+
+/// Takes over a buffer that the host filled.
+///
+/// # Safety
+///
+/// `data` is null, or the host got it from `proxy_on_memory_allocate` (the
+/// SDK's, which makes a boxed slice) with exactly `size` bytes, wrote all of
+/// them, and keeps no claim to it.
+unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() {
+        Vec::new()
+    } else {
+        // SAFETY: by this function's contract; a boxed slice of `size` bytes
+        // has capacity `size`.
+        unsafe { Vec::from_raw_parts(data, size, size) }
+    }
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+}
+
+/// All headers of a map, in order.
+pub(super) fn header_map(map: Map) -> Result<HeaderMap, HostError> {
+    const CALL: &str = "get_header_map_pairs";
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: both pointers are valid for the call.
+    let status = unsafe { proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
+    check(CALL, status)?;
+    // SAFETY: the host allocated `size` bytes at `data` for us.
+    let bytes = unsafe { take(data, size) };
+    HeaderMap::parse(bytes).ok_or(HostError {
+        call: CALL,
+        status: UNREADABLE,
+    })
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+}
+
+/// Sets a header to this one value; all values that it had are gone.
+pub(super) fn replace_header(map: Map, name: &str, value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: both slices are valid for the call.
+    let status = unsafe {
+        proxy_replace_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    };
+    check("replace_header_map_value", status)
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+}
+
+/// Removes every value of a header; none there is no error.
+pub(super) fn remove_header(map: Map, name: &str) -> Result<(), HostError> {
+    // SAFETY: the slice is valid for the call.
+    let status = unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+    check("remove_header_map_value", status)
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+}
+
+/// Answers the effective stream. `details` becomes Envoy's
+/// `%RESPONSE_CODE_DETAILS%`. A header value with control characters is an
+/// error.
+pub(super) fn send_local_response(
+    status: u16,
+    details: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<(), HostError> {
+    const CALL: &str = "send_local_response";
+    const NO_GRPC_STATUS: i32 = -1;
+    let headers = headers::serialize(headers).ok_or(HostError {
+        call: CALL,
+        status: UNFIT,
+    })?;
+    // SAFETY: all slices are valid for the call.
+    let status = unsafe {
+        proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NO_GRPC_STATUS,
+        )
+    };
+    check(CALL, status)
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn proxy_continue_stream(stream_type: u32) -> u32;
+}
+
+/// Lets the request of the effective stream go on, after the callback.
+pub(super) fn continue_request() -> Result<(), HostError> {
+    const HTTP_REQUEST: u32 = 0;
+    check("continue_stream", proxy_continue_stream(HTTP_REQUEST))
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+}
+
+/// The first `max_size` bytes of a buffer. They are copied into this VM, so a
+/// caller looks at the announced size first.
+pub(super) fn buffer(buffer: Buffer, max_size: usize) -> Result<Vec<u8>, HostError> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: both pointers are valid for the call.
+    let status =
+        unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max_size, &raw mut data, &raw mut size) };
+    check("get_buffer_bytes", status)?;
+    // SAFETY: the host allocated `size` bytes at `data` for us.
+    Ok(unsafe { take(data, size) })
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+}
+
+/// Has the root ticked every `period` (whole milliseconds, rounded up, at
+/// least one), or no more.
+pub(super) fn set_tick_period(period: Option<Duration>) -> Result<(), HostError> {
+    let millis = period.map_or(0, |period| {
+        let millis = period.as_nanos().div_ceil(1_000_000);
+        u32::try_from(millis).unwrap_or(u32::MAX).max(1)
+    });
+    check(
+        "set_tick_period",
+        proxy_set_tick_period_milliseconds(millis),
+    )
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+}
+
+/// Sets filter state of the effective stream, which Envoy's access log prints
+/// as `%FILTER_STATE(wasm.<name>:PLAIN)%`.
+pub(super) fn set_property(name: &str, value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: both slices are valid for the call.
+    let status =
+        unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    check("set_property", status)
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+}
+
+/// Defines a counter. The host makes a new id at each call, even for a known
+/// name: once per root.
+pub(super) fn define_counter(name: &str) -> Result<u32, HostError> {
+    const COUNTER: u32 = 0;
+    let mut id = 0;
+    // SAFETY: the slice and the pointer are valid for the call.
+    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) };
+    check("define_metric", status)?;
+    Ok(id)
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+/// Adds one to a counter.
+pub(super) fn increment(counter: u32) -> Result<(), HostError> {
+    check("increment_metric", proxy_increment_metric(counter, 1))
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn proxy_set_effective_context(context: u32) -> u32;
+}
+
+/// Makes the following host calls those of another context, until the callback
+/// ends. A context that is gone is an error.
+pub(super) fn set_effective_context(context: u32) -> Result<(), HostError> {
+    check(
+        "set_effective_context",
+        proxy_set_effective_context(context),
+    )
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn proxy_done() -> u32;
+}
+
+/// Says that a root whose `on_done` returned false may be deleted now.
+pub(super) fn done() -> Result<(), HostError> {
+    check("done", proxy_done())
+}
+
+// Not an import: the SDK exports it for the host (`dispatcher.rs`), and it is
+// called here within the VM.
+unsafe extern "C" {
+    safe fn proxy_on_tick(context: u32);
+}
+
+/// Runs the SDK's tick of a root now, inside the current callback. Only
+/// [`super::reentry`] knows when that is allowed.
+pub(super) fn tick_root(root: u32) {
+    proxy_on_tick(root);
+}
+
+/// Sends a callout and returns its token. The answer comes to the context that
+/// the SDK takes for the active one, hence [`super::reentry`].
+pub(super) fn dispatch_http_call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: &[u8],
+    timeout: Duration,
+) -> Result<u32, HostError> {
+    // Below a millisecond the host would wait for ever, above 2^31 it refuses.
+    let timeout = timeout.clamp(Duration::from_millis(1), Duration::from_millis(1 << 30));
+    let body = (!body.is_empty()).then_some(body);
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout).map_err(
+        |status| HostError {
+            call: "http_call",
+            status: status as u32,
+        },
+    )
+}

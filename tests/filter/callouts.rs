@@ -1,0 +1,161 @@
+//! Calls belong to the root, and outlive the requests that caused them
+//! (contract, section 6.3).
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::host::{self, HOST};
+use crate::peers::*;
+
+#[test]
+fn a_call_is_sent_with_its_cluster_headers_body_and_time_out() {
+    let root = start();
+    get_as(root, ALICE);
+    let call = the_call();
+    assert_eq!(call.cluster, "webdis");
+    assert_eq!(call.timeout, 500);
+    assert_eq!(host::values(&call.headers, ":method"), ["POST"]);
+    assert_eq!(host::values(&call.headers, ":authority"), ["webdis"]);
+    assert_eq!(arguments(&call)[0], format!("session:{ALICE}"));
+}
+
+/// The SDK drops an answer whose dispatching context is gone, so this passes
+/// only if the root dispatched.
+#[test]
+fn an_answer_reaches_the_relay_after_its_client_left() {
+    let root = start();
+    let left = get_as(root, ALICE);
+    let call = the_call();
+    host::end(left);
+    store_says(root, &call, &["found", &record("a")]);
+    assert_eq!(
+        count("token_relay.requests.injected"),
+        0,
+        "nobody was there"
+    );
+    let next = get_as(root, ALICE);
+    assert!(calls().is_empty(), "the record of that answer serves");
+    assert_eq!(authorization(next), [format!("Bearer {}", fresh("a"))]);
+}
+
+#[test]
+fn a_refresh_is_written_back_after_every_client_left() {
+    let root = start();
+    let first = get_as(root, ALICE);
+    let second = get_as(root, ALICE);
+    store_says(root, &the_call(), &["found", &expired_record()]);
+    store_says(root, &the_call(), &["claimed"]);
+    let refresh = the_call();
+    assert_eq!(refresh.cluster, "django");
+    assert_eq!(refresh.timeout, 35_000);
+    host::end(first);
+    host::end(second);
+    let tokens = json!({"access": fresh("new"), "refresh": fresh("new-refresh")}).to_string();
+    host::answer(root, refresh.token, UPSTREAM_200, tokens.as_bytes());
+    let commit = the_call();
+    assert!(
+        arguments(&commit)
+            .iter()
+            .any(|argument| argument.contains(&fresh("new")))
+    );
+    store_says(root, &commit, &["written"]);
+    let next = get_as(root, ALICE);
+    assert_eq!(authorization(next), [format!("Bearer {}", fresh("new"))]);
+}
+
+#[test]
+fn one_answer_resumes_all_who_wait_each_in_its_own_stream() {
+    let root = start();
+    let alice = [
+        get_as(root, ALICE),
+        get_as(root, ALICE),
+        get_as(root, ALICE),
+    ];
+    let alices = the_call();
+    let bob = get_as(root, BOB);
+    let bobs = the_call();
+    host::end(alice[1]);
+    store_says(root, &bobs, &["found", &record("b")]);
+    store_says(root, &alices, &["found", &record("a")]);
+    assert_eq!(authorization(bob), [format!("Bearer {}", fresh("b"))]);
+    for id in [alice[0], alice[2]] {
+        assert_eq!(authorization(id), [format!("Bearer {}", fresh("a"))]);
+    }
+}
+
+#[test]
+fn after_a_stream_was_resumed_the_root_acts_for_itself_again() {
+    let root = start();
+    let id = get_as(root, ALICE);
+    store_says(root, &the_call(), &["found", &ageing_record()]);
+    assert!(host::stream(id).went_on);
+    let claim = the_call();
+    assert_eq!(claim.context, root);
+}
+
+#[test]
+fn a_stream_that_is_gone_when_its_verdict_comes_is_passed_over() {
+    let root = start();
+    let (dead, alive) = (get_as(root, ALICE), get_as(root, ALICE));
+    let known = HOST.with_borrow_mut(|host| host.contexts.remove(&dead));
+    assert!(known.is_some());
+    store_says(root, &the_call(), &["found", &record("a")]);
+    assert_eq!(authorization(alive), [format!("Bearer {}", fresh("a"))]);
+}
+
+#[test]
+fn a_call_that_the_host_refuses_ends_in_an_answer_at_once_and_in_one_log_line() {
+    let root = start();
+    HOST.with_borrow_mut(|host| host.clusters.remove("webdis"));
+    for session in [ALICE, BOB] {
+        let id = get_as(root, session);
+        let reply = host::stream(id)
+            .reply
+            .expect("an answer in the same callback");
+        assert_eq!(reply.status, 503);
+        assert_eq!(reply.details, "token_relay{store_unavailable}");
+    }
+    let errors = lines(ERROR);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("\"webdis\""), "{errors:?}");
+    HOST.with_borrow_mut(|host| host.clusters.insert("webdis".to_owned()));
+    let id = get_as(root, BOB);
+    store_says(root, &the_call(), &["found", &record("b")]);
+    assert!(host::stream(id).went_on);
+}
+
+#[test]
+fn an_answer_without_headers_or_too_large_counts_as_failed_and_is_not_read() {
+    let root = start();
+    let id = get_as(root, ALICE);
+    host::answer(root, the_call().token, &[], b"");
+    assert!(
+        lines(WARN)[0].contains("connection broke"),
+        "{:?}",
+        lines(WARN)
+    );
+    HOST.with_borrow_mut(|host| host.made.clear());
+    let again = the_call();
+    host::answer(root, again.token, UPSTREAM_200, &vec![b' '; (1 << 20) + 1]);
+    assert!(!HOST.with_borrow(|host| host.made.contains(&"get_buffer_bytes")));
+    assert_eq!(host::stream(id).reply.expect("an answer").status, 503);
+}
+
+#[test]
+fn a_request_held_for_too_long_is_answered_by_the_timer() {
+    let mut configuration = configuration();
+    configuration["store"]["timeout"] = "50ms".into();
+    configuration["refresh"] = json!({"wait": "200ms"});
+    let root = start_with(&configuration);
+    let id = get_as(root, ALICE);
+    sleep(Duration::from_millis(210));
+    host::tick(root);
+    let reply = host::stream(id).reply.expect("an answer");
+    assert_eq!(reply.details, "token_relay{refresh_timeout}");
+    assert_eq!(
+        HOST.with_borrow(|host| host.periods.last().copied()),
+        Some(0)
+    );
+}

@@ -1,0 +1,193 @@
+//! Envoy with the module: the shipped bootstrap, with other ports.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::client::Request;
+use super::places::PLACES;
+use super::provider::{Launch, Part, Program};
+use super::wait;
+
+/// The addresses around one Envoy.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    pub admin: SocketAddr,
+    pub ingress: SocketAddr,
+    pub redis_listener: SocketAddr,
+    pub django: SocketAddr,
+    pub webdis: SocketAddr,
+    pub redis: SocketAddr,
+}
+
+/// The shipped bootstrap with these addresses and this module.
+pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
+    let file = PLACES.root.join("envoy/envoy.yaml");
+    let text = fs::read_to_string(&file).expect("envoy/envoy.yaml");
+    let mut config: Value = serde_yaml_ng::from_str(&text).expect("envoy.yaml is YAML");
+    set_own_ports(&mut config, at);
+    for (name, addr) in [
+        ("django", at.django),
+        ("webdis", at.webdis),
+        ("redis", at.redis),
+    ] {
+        let cluster = named(&mut config, "clusters", name);
+        let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+        set_port(&mut endpoint["endpoint"]["address"], addr);
+    }
+    wasm_config(&mut config)["vm_config"]["code"] =
+        json!({"local": {"filename": wasm.display().to_string()}});
+    // The pages that Next.js would serve are the gate's as well.
+    let hosts = &mut connection_manager(&mut config)["route_config"]["virtual_hosts"];
+    for route in hosts[0]["routes"].as_array_mut().expect("routes") {
+        let route = route.as_object_mut().expect("a route");
+        if route.remove("direct_response").is_some() {
+            route.insert(
+                "route".into(),
+                json!({"cluster": "django", "timeout": "35s"}),
+            );
+        }
+    }
+    config
+}
+
+/// Sets the ports on which this Envoy itself listens.
+pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {
+    set_port(&mut bootstrap["admin"]["address"], at.admin);
+    set_port(
+        &mut named(bootstrap, "listeners", "ingress")["address"],
+        at.ingress,
+    );
+    set_port(
+        &mut named(bootstrap, "listeners", "redis")["address"],
+        at.redis_listener,
+    );
+}
+
+/// The HTTP connection manager of the browsers' listener.
+pub fn connection_manager(bootstrap: &mut Value) -> &mut Value {
+    &mut named(bootstrap, "listeners", "ingress")["filter_chains"][0]["filters"][0]["typed_config"]
+}
+
+/// A cluster by its name.
+pub fn cluster<'a>(bootstrap: &'a mut Value, name: &str) -> &'a mut Value {
+    named(bootstrap, "clusters", name)
+}
+
+/// The settings of the Wasm plugin.
+pub fn wasm_config(bootstrap: &mut Value) -> &mut Value {
+    let filters = connection_manager(bootstrap)["http_filters"].as_array_mut();
+    let mut filters = filters.expect("http_filters").iter_mut();
+    let ours = filters
+        .find(|f| f["name"] == "token_relay")
+        .expect("our filter");
+    &mut ours["typed_config"]["config"]
+}
+
+/// The plugin's own configuration, shipped as a Struct.
+pub fn plugin_config(bootstrap: &mut Value) -> &mut Value {
+    let configuration = &mut wasm_config(bootstrap)["configuration"];
+    assert_eq!(
+        configuration["@type"],
+        "type.googleapis.com/google.protobuf.Struct"
+    );
+    &mut configuration["value"]
+}
+
+fn named<'a>(bootstrap: &'a mut Value, list: &str, name: &str) -> &'a mut Value {
+    let items = bootstrap["static_resources"][list]
+        .as_array_mut()
+        .expect("a list");
+    let mut items = items.iter_mut();
+    items
+        .find(|item| item["name"] == name)
+        .expect("an item of that name")
+}
+
+fn set_port(address: &mut Value, to: SocketAddr) {
+    let port = &mut address["socket_address"]["port_value"];
+    assert!(port.is_number(), "envoy.yaml has a port there");
+    *port = to.port().into();
+}
+
+/// One Envoy.
+pub struct Envoy {
+    pub at: Addresses,
+    pub launch: Launch,
+    pub part: Box<dyn Part>,
+}
+
+/// How an Envoy is started that finds its bootstrap at `config`.
+pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)]) -> Launch {
+    let file = config.display().to_string();
+    let workers = workers.to_string();
+    let args = [
+        "-c",
+        &file,
+        "--concurrency",
+        &workers,
+        // Several at once would fight over the shared memory for that.
+        "--disable-hot-restart",
+        // The access log is read while Envoy runs.
+        "--file-flush-interval-msec",
+        "20",
+        "-l",
+        "warning",
+        // All that the relay has to say is searched for secrets.
+        "--component-log-level",
+        "wasm:debug",
+    ];
+    let home = config.parent().expect("a folder").to_owned();
+    Launch {
+        program: Program::Envoy,
+        name: name.to_owned(),
+        cwd: home.clone(),
+        home,
+        args: args.map(str::to_owned).into(),
+        env: env.to_vec(),
+    }
+}
+
+impl Envoy {
+    /// Whether it came up; false when it ended instead.
+    pub fn wait_ready(&mut self) -> bool {
+        let admin = self.at.admin;
+        wait::until("Envoy is ready or gone", || {
+            !self.part.is_running() || is_live(admin)
+        });
+        self.part.is_running()
+    }
+
+    /// All of `/stats`.
+    pub fn all_stats(&self) -> String {
+        Request::get("/stats").send(self.at.admin).text()
+    }
+
+    /// A counter, 0 when it was never counted.
+    pub fn stat(&self, name: &str) -> u64 {
+        let all = self.all_stats();
+        let mut lines = all.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(n, _)| *n == name);
+        found.map_or(0, |(_, value)| value.parse().expect("a number"))
+    }
+
+    /// The access log: an object per request that has ended.
+    pub fn access_log(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.launch.stdout()).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// What Envoy and the relay logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.launch.stderr()).unwrap_or_default()
+    }
+}
+
+fn is_live(admin: SocketAddr) -> bool {
+    let ready = Request::get("/ready").try_send(admin);
+    ready.is_ok_and(|answer| answer.status == 200)
+}

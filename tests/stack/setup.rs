@@ -1,0 +1,215 @@
+//! What a test wants of its stack, and how it is put together.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+use super::django::{self, Django};
+use super::envoy::{self, Addresses, Envoy};
+use super::gate::Gate;
+use super::places::PLACES;
+use super::provider::{Processes, Provider};
+use super::secrets::Secrets;
+use super::store::{Passwords, Redis, Webdis};
+use super::turn::Turn;
+use super::{Stack, cookie, home, ports};
+
+/// What runs the parts of all stacks.
+pub static PROVIDER: LazyLock<Arc<dyn Provider>> = LazyLock::new(|| Arc::new(Processes));
+
+type Change = Box<dyn FnOnce(&mut Value)>;
+
+/// A stack to be started.
+pub struct Builder {
+    envoys: usize,
+    workers: usize,
+    wasm: PathBuf,
+    django: django::Options,
+    changes: Vec<Change>,
+    extra_env: Vec<(String, String)>,
+    store_gate: bool,
+    redis_direct: bool,
+    alone: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            envoys: 1,
+            workers: 2,
+            wasm: PLACES.wasm.clone(),
+            django: django::Options::default(),
+            changes: Vec::new(),
+            extra_env: Vec::new(),
+            store_gate: false,
+            redis_direct: false,
+            alone: false,
+        }
+    }
+}
+
+impl Builder {
+    pub fn envoys(mut self, count: usize) -> Self {
+        self.envoys = count;
+        self
+    }
+
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    /// Another build of the module.
+    pub fn wasm(mut self, file: &Path) -> Self {
+        file.clone_into(&mut self.wasm);
+        self
+    }
+
+    pub fn django(mut self, options: django::Options) -> Self {
+        self.django = options;
+        self
+    }
+
+    /// Changes the plugin's configuration.
+    pub fn config(self, change: impl FnOnce(&mut Value) + 'static) -> Self {
+        self.bootstrap(|bootstrap| change(envoy::plugin_config(bootstrap)))
+    }
+
+    /// Changes Envoy's bootstrap.
+    pub fn bootstrap(mut self, change: impl FnOnce(&mut Value) + 'static) -> Self {
+        self.changes.push(Box::new(change));
+        self
+    }
+
+    /// One more variable in Envoy's environment, visible to the plugin.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.extra_env.push((name.to_owned(), value.to_owned()));
+        let name = name.to_owned();
+        self.bootstrap(move |bootstrap| {
+            let variables =
+                &mut envoy::wasm_config(bootstrap)["vm_config"]["environment_variables"];
+            let keys = variables["host_env_keys"]
+                .as_array_mut()
+                .expect("host_env_keys");
+            keys.push(name.into());
+        })
+    }
+
+    /// A gate between Envoy and Webdis as well.
+    pub fn store_gate(mut self) -> Self {
+        self.store_gate = true;
+        self
+    }
+
+    /// Webdis talks to Redis itself, without `redis_proxy` and its `op_timeout`.
+    pub fn redis_direct(mut self) -> Self {
+        self.redis_direct = true;
+        self
+    }
+
+    /// No other stack runs at the same time.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    pub fn start(self) -> Stack {
+        let turn = Turn::wait(self.alone);
+        let provider = PROVIDER.as_ref();
+        let passwords = Passwords::new();
+        let auth_secret = cookie::random_id();
+        let secrets = Secrets::default();
+        for (what, secret) in [
+            ("AUTH_SECRET", &auth_secret),
+            ("Webdis' password", &passwords.webdis),
+            ("redis_proxy's password", &passwords.proxy),
+            ("the password of the Redis user relay", &passwords.relay),
+        ] {
+            secrets.add(what, secret);
+        }
+        let home = home::new("stack-");
+        let django = Django::shared(&PROVIDER, self.django);
+        secrets.add("Django's SECRET_KEY", &django.secret_key());
+        secrets.add("the users' password", &django.password());
+        let issuer = Gate::new(django.addr);
+        let redis = Redis::start(provider, home.path(), &passwords, self.redis_direct);
+        let webdis_addr = ports::free();
+        let store = self.store_gate.then(|| Gate::new(webdis_addr));
+
+        let mut env = vec![
+            ("AUTH_SECRET".to_owned(), auth_secret.clone()),
+            ("WEBDIS_PASSWORD".to_owned(), passwords.webdis.clone()),
+            ("REDIS_PROXY_PASSWORD".to_owned(), passwords.proxy.clone()),
+            ("REDIS_RELAY_PASSWORD".to_owned(), passwords.relay.clone()),
+        ];
+        env.extend(self.extra_env);
+        let mut at = Addresses {
+            admin: webdis_addr,
+            ingress: webdis_addr,
+            redis_listener: webdis_addr,
+            django: issuer.addr(),
+            webdis: store.as_ref().map_or(webdis_addr, Gate::addr),
+            redis: redis.addr,
+        };
+        // Changes run once; what differs between the Envoys are ports only.
+        let mut changes = Some(self.changes);
+        let mut changed = None;
+        let mut envoys = Vec::new();
+        for number in 1..=self.envoys {
+            let mut tries = 3;
+            envoys.push(loop {
+                at.admin = ports::free();
+                at.ingress = ports::free();
+                at.redis_listener = ports::free();
+                let mut bootstrap = changed.clone().unwrap_or_else(|| {
+                    let mut bootstrap = envoy::bootstrap(&at, &self.wasm);
+                    let changes = changes.take().unwrap_or_default();
+                    changes
+                        .into_iter()
+                        .for_each(|change| change(&mut bootstrap));
+                    bootstrap
+                });
+                changed.get_or_insert_with(|| bootstrap.clone());
+                envoy::set_own_ports(&mut bootstrap, &at);
+                let name = format!("envoy{number}");
+                let file = home.path().join(format!("{name}.json"));
+                fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
+                let launch = envoy::launch(&name, &file, self.workers, &env);
+                let part = provider.start(&launch);
+                let mut envoy = Envoy { at, launch, part };
+                if envoy.wait_ready() {
+                    break envoy;
+                }
+                tries -= 1;
+                let log = secrets.redact(&envoy.launch.log());
+                assert!(tries > 0, "Envoy does not start:\n{log}");
+            });
+        }
+        let behind_webdis = if self.redis_direct {
+            redis.addr
+        } else {
+            envoys[0].at.redis_listener
+        };
+        let webdis = Webdis::start(
+            provider,
+            home.path(),
+            &passwords,
+            webdis_addr,
+            behind_webdis,
+        );
+        Stack {
+            envoys,
+            issuer,
+            store,
+            redis,
+            webdis,
+            django,
+            secrets,
+            auth_secret,
+            _home: home,
+            _turn: turn,
+        }
+    }
+}

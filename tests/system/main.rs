@@ -1,0 +1,30 @@
+//! Whole-system tests: the contract, shown on the real stack.
+
+// Tests may panic, read the clock and the environment; the lints speak to src/.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    unreachable_pub
+)]
+
+#[path = "../stack/mod.rs"]
+mod stack;
+
+mod answers;
+mod common;
+mod cookies;
+mod csrf;
+mod issuer;
+mod login;
+mod outages;
+mod paths;
+mod races;
+mod records;
+mod refresh;
+mod requests;
+mod scripts;
+mod storecalls;

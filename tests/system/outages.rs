@@ -1,0 +1,158 @@
+//! Redis and Webdis stopped, frozen, restarted. No outage ends a session
+//! (section 4), and no request hangs (section 8).
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::common::{THING, assert_problem, upstream_at};
+use crate::stack::session::Session;
+use crate::stack::{Stack, wait};
+
+/// `store.timeout` twice and time for a busy machine.
+const SOON: Duration = Duration::from_secs(4);
+
+fn stack() -> Stack {
+    let stack = Stack::with(|config| config["cache"] = json!({"max_age": "1ms"}));
+    upstream_at(&stack, THING);
+    stack
+}
+
+fn status(stack: &Stack, session: &Session) -> u16 {
+    stack.send(&stack.request(THING, session)).status
+}
+
+/// While the store is out: an answer, and soon. Afterwards: the session lives.
+fn assert_unavailable(stack: &Stack, session: &Session) {
+    for _ in 0..3 {
+        let start = Instant::now();
+        let answer = stack.send(&stack.request(THING, session));
+        assert_problem(&answer, 503, "store_unavailable");
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    }
+}
+
+fn assert_recovers(stack: &Stack, sessions: &[&Session]) {
+    for session in sessions {
+        wait::until("the session serves again", || status(stack, session) == 200);
+        assert!(stack.redis.record(&session.key).is_some());
+    }
+}
+
+#[test]
+fn redis_stopped_and_restarted() {
+    let stack = stack();
+    let (session, expired) = (stack.login(), stack.expired());
+    assert_eq!(status(&stack, &session), 200);
+    stack.redis.stop();
+    assert_unavailable(&stack, &session);
+    assert_unavailable(&stack, &expired);
+    // It comes back without its script cache.
+    stack.redis.restart();
+    assert_recovers(&stack, &[&session, &expired]);
+    assert_eq!(stack.refreshes(&expired), 1);
+}
+
+#[test]
+fn redis_frozen_and_thawed() {
+    let stack = stack();
+    let (session, expired) = (stack.login(), stack.expired());
+    assert_eq!(status(&stack, &session), 200);
+    stack.redis.freeze();
+    assert_unavailable(&stack, &session);
+    assert_unavailable(&stack, &expired);
+    stack.redis.thaw();
+    assert_recovers(&stack, &[&session, &expired]);
+    assert_eq!(
+        stack.refreshes(&expired),
+        1,
+        "claims that came late do no harm"
+    );
+}
+
+#[test]
+fn redis_killed_in_the_middle_of_requests() {
+    let stack = stack();
+    let session = stack.login();
+    assert_eq!(status(&stack, &session), 200);
+    std::thread::scope(|scope| {
+        let load: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..50)
+                        .map(|_| status(&stack, &session))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        stack.redis.kill();
+        stack.redis.restart();
+        for statuses in load {
+            let statuses = statuses.join().expect("requests");
+            assert!(
+                statuses.iter().all(|s| matches!(s, 200 | 503)),
+                "{statuses:?}"
+            );
+        }
+    });
+    assert_recovers(&stack, &[&session]);
+}
+
+#[test]
+fn webdis_killed_and_restarted() {
+    let stack = stack();
+    let (session, expired) = (stack.login(), stack.expired());
+    assert_eq!(status(&stack, &session), 200);
+    stack.webdis.kill();
+    assert_unavailable(&stack, &session);
+    assert_unavailable(&stack, &expired);
+    stack.webdis.restart();
+    assert_recovers(&stack, &[&session, &expired]);
+    assert_eq!(stack.refreshes(&expired), 1);
+}
+
+#[test]
+fn webdis_frozen_and_thawed() {
+    let stack = stack();
+    let session = stack.login();
+    assert_eq!(status(&stack, &session), 200);
+    stack.webdis.freeze();
+    assert_unavailable(&stack, &session);
+    stack.webdis.thaw();
+    assert_recovers(&stack, &[&session]);
+}
+
+#[test]
+fn a_fresh_token_in_the_cache_outlives_a_short_outage() {
+    let stack = Stack::with(|config| {
+        config["cache"] = json!({"max_age": "1ms", "max_stale": "60s"});
+    });
+    upstream_at(&stack, THING);
+    let session = stack.login();
+    // Both workers get to know it.
+    for _ in 0..16 {
+        assert_eq!(status(&stack, &session), 200);
+    }
+    stack.redis.freeze();
+    for _ in 0..3 {
+        assert_eq!(status(&stack, &session), 200);
+    }
+    stack.redis.thaw();
+    stack.redis.delete(&session.key);
+    wait::until("the logout is seen again", || {
+        status(&stack, &session) == 401
+    });
+}
+
+#[test]
+fn an_envoy_that_is_restarted_finds_every_session_again() {
+    let mut stack = stack();
+    let session = stack.login();
+    assert_eq!(status(&stack, &session), 200);
+    let envoy = &mut stack.envoys[0];
+    envoy.part.kill();
+    envoy.part = crate::stack::setup::PROVIDER.start(&envoy.launch);
+    assert!(envoy.wait_ready());
+    stack.webdis.wait_ready();
+    assert_recovers(&stack, &[&session]);
+}

@@ -1,0 +1,328 @@
+//! Contract, sections 5 and 6: what each script does in a real Redis, as the
+//! user that the shipped ACL file gives the relay.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use token_relay::callout::{Answer, CalloutResult};
+use token_relay::config::{Fields, KeyTemplate, StoreConfig};
+use token_relay::redacted::Redacted;
+use token_relay::session::SessionId;
+use token_relay::store::{Command, Form, RecordKey, Store, StoreAnswer, StoreError};
+
+use crate::stack::redis::Reply;
+use crate::stack::setup::PROVIDER;
+use crate::stack::store::{Passwords, Redis};
+
+const KEY: &str = "session:0123456789abcdef";
+const LEASE: &str = "{session:0123456789abcdef}:refresh";
+const LIFE: Duration = Duration::from_secs(40);
+const OLD: &str = r#"{"access":"a1","refresh":"r1","note":"Zoë \"/?.%+\" {}"}"#;
+const NEW: &str = r#"{"access":"a2","refresh":"r2"}"#;
+const OTHER: &str = r#"{"access":"a3","refresh":"r3"}"#;
+
+/// A Redis of its own and the store's face to it, without gateway.
+struct Bench {
+    redis: Redis,
+    store: Store,
+    key: RecordKey,
+    _home: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let redis = Redis::start(PROVIDER.as_ref(), home.path(), &Passwords::new(), false);
+        let name = |text: &str| text.to_owned();
+        let store = Store::new(StoreConfig {
+            cluster: name("webdis"),
+            authority: name("webdis"),
+            credentials: None,
+            timeout: Duration::from_secs(1),
+            key: KeyTemplate {
+                prefix: name("session:"),
+                suffix: String::new(),
+            },
+            hash_id: false,
+            fields: Fields {
+                access: name("access"),
+                refresh: name("refresh"),
+                access_exp: name("access_exp"),
+                refresh_exp: name("refresh_exp"),
+            },
+        });
+        let id = SessionId::parse("0123456789abcdef").expect("an id");
+        Self {
+            redis,
+            key: store.key(&id),
+            store,
+            _home: home,
+        }
+    }
+
+    fn with_record(record: &str, ttl: &str) -> Self {
+        let bench = Self::new();
+        bench.redis.command(&["SET", KEY, record, "EX", ttl]);
+        bench
+    }
+
+    fn ask(&self, command: &Command) -> StoreAnswer {
+        self.try_ask(command, Form::Source).expect("an answer")
+    }
+
+    /// Does what the gateway does: decodes the segments, hands them to Redis and
+    /// puts the reply into JSON.
+    fn try_ask(&self, command: &Command, form: Form) -> Result<StoreAnswer, StoreError> {
+        let nonce = "00112233445566778899aabbccddeeff";
+        let callout = self.store.call(&self.key, command, nonce, form);
+        let body = std::str::from_utf8(callout.body.expose()).expect("ASCII");
+        let words: Vec<String> = body.split('/').map(decoded).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let reply = self.redis.command_as("relay", &words);
+        let answer = json!({ words[0]: value(reply) });
+        let result = CalloutResult::Answer(Answer {
+            status: 200,
+            from_peer: true,
+            body: answer.to_string().into_bytes().into(),
+            ..Answer::default()
+        });
+        self.store.read(&result, form, nonce)
+    }
+
+    fn lease(&self) -> Option<String> {
+        self.redis.get(LEASE)
+    }
+
+    fn pttl(&self, key: &str) -> i64 {
+        self.redis.command(&["PTTL", key]).int()
+    }
+}
+
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits: String = rest.by_ref().take(2).map(char::from).collect();
+            bytes.push(u8::from_str_radix(&digits, 16).expect("hex"));
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+fn value(reply: Reply) -> Value {
+    match reply {
+        Reply::Nil => Value::Null,
+        Reply::Int(number) => number.into(),
+        Reply::Text(text) => text.into(),
+        Reply::Error(error) => json!([false, error]),
+        Reply::List(items) => items.into_iter().map(value).collect(),
+    }
+}
+
+fn text(text: &str) -> Rc<Redacted<String>> {
+    Rc::new(text.to_owned().into())
+}
+
+fn claim(owner: &str, record: &str) -> Command {
+    Command::Claim {
+        owner: owner.into(),
+        life: LIFE,
+        record: text(record),
+    }
+}
+
+fn commit(owner: &str, read: &str, write: &str, ttl: Option<u64>) -> Command {
+    Command::Commit {
+        owner: owner.into(),
+        read: text(read),
+        write: text(write),
+        ttl: ttl.map(Duration::from_secs),
+    }
+}
+
+fn release(owner: &str, void: bool) -> Command {
+    Command::Release {
+        owner: owner.into(),
+        void: void.then_some(LIFE),
+    }
+}
+
+fn delete(owner: &str, record: &str) -> Command {
+    Command::Delete {
+        owner: owner.into(),
+        record: text(record),
+    }
+}
+
+fn is_changed(answer: StoreAnswer, to: &str) -> bool {
+    answer == StoreAnswer::Changed(to.to_owned().into())
+}
+
+#[test]
+fn a_record_is_read_to_the_letter() {
+    let bench = Bench::with_record(OLD, "100");
+    let found = StoreAnswer::Found(OLD.to_owned().into());
+    assert_eq!(bench.ask(&Command::Read), found);
+    bench.redis.delete(KEY);
+    assert_eq!(bench.ask(&Command::Read), StoreAnswer::Gone);
+}
+
+#[test]
+fn an_unknown_digest_is_noscript_and_known_once_its_source_came() {
+    let bench = Bench::with_record(OLD, "100");
+    let read = |form| bench.try_ask(&Command::Read, form);
+    assert_eq!(read(Form::Digest), Err(StoreError::NoScript));
+    assert!(read(Form::Source).is_ok());
+    assert!(read(Form::Digest).is_ok());
+}
+
+#[test]
+fn one_owner_gets_the_lease_and_may_renew_it() {
+    let bench = Bench::with_record(OLD, "100");
+    assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Claimed);
+    assert_eq!(bench.lease().as_deref(), Some("1:one"));
+    bench.redis.command(&["PEXPIRE", LEASE, "5000"]);
+    let StoreAnswer::Held(left) = bench.ask(&claim("two", OLD)) else {
+        panic!("the lease is held");
+    };
+    assert!(left <= Duration::from_secs(5) && !left.is_zero());
+    assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Claimed);
+    assert!(bench.pttl(LEASE) > 5000, "renewed");
+    assert!(bench.pttl(LEASE) <= 40_000);
+}
+
+#[test]
+fn a_lease_of_another_version_is_held() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.redis.command(&["SET", LEASE, "2:x", "PX", "9000"]);
+    let answer = bench.ask(&claim("one", OLD));
+    assert!(matches!(answer, StoreAnswer::Held(_)));
+}
+
+#[test]
+fn a_claim_for_a_record_that_has_changed_or_gone_takes_no_lease() {
+    let bench = Bench::with_record(OTHER, "100");
+    assert!(is_changed(bench.ask(&claim("one", OLD)), OTHER));
+    assert_eq!(bench.lease(), None);
+    bench.redis.delete(KEY);
+    assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Gone);
+    assert_eq!(bench.lease(), None);
+}
+
+#[test]
+fn a_write_back_needs_the_record_that_was_read() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    let answer = bench.ask(&commit("one", OLD, NEW, Some(500)));
+    assert_eq!(answer, StoreAnswer::Written);
+    assert_eq!(bench.redis.get(KEY).as_deref(), Some(NEW));
+    assert!((495_000..=500_000).contains(&bench.pttl(KEY)));
+    assert_eq!(bench.lease(), None, "released");
+
+    bench.redis.command(&["SET", KEY, OTHER]);
+    bench.ask(&claim("one", OTHER));
+    let answer = bench.ask(&commit("one", OLD, NEW, Some(500)));
+    assert!(is_changed(answer, OTHER));
+    assert_eq!(bench.redis.get(KEY).as_deref(), Some(OTHER));
+    assert_eq!(bench.lease().as_deref(), Some("1:one"), "kept for the next");
+}
+
+#[test]
+fn a_write_back_without_a_known_expiry_keeps_the_keys_ttl() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&commit("one", OLD, NEW, None));
+    assert!((95_000..=100_000).contains(&bench.pttl(KEY)));
+    bench.redis.command(&["SET", KEY, OLD]);
+    bench.ask(&commit("one", OLD, NEW, None));
+    assert_eq!(bench.pttl(KEY), -1, "a key without TTL stays without");
+}
+
+#[test]
+fn a_write_back_that_arrives_twice_is_written_once() {
+    let bench = Bench::with_record(OLD, "100");
+    let command = commit("one", OLD, NEW, Some(500));
+    assert_eq!(bench.ask(&command), StoreAnswer::Written);
+    bench.redis.command(&["EXPIRE", KEY, "50"]);
+    assert_eq!(bench.ask(&command), StoreAnswer::Written);
+    assert!(bench.pttl(KEY) <= 50_000, "the second changes nothing");
+}
+
+#[test]
+fn a_session_that_was_logged_out_does_not_come_back() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    bench.redis.delete(KEY);
+    let answer = bench.ask(&commit("one", OLD, NEW, Some(500)));
+    assert_eq!(answer, StoreAnswer::Gone);
+    assert_eq!(bench.redis.get(KEY), None);
+    assert_eq!(bench.lease(), None, "released");
+}
+
+#[test]
+fn nobody_releases_the_lease_of_another() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    assert_eq!(bench.ask(&release("two", false)), StoreAnswer::Released);
+    assert_eq!(bench.ask(&release("two", true)), StoreAnswer::Released);
+    assert_eq!(bench.lease().as_deref(), Some("1:one"));
+    bench.ask(&commit("two", OLD, NEW, Some(500)));
+    assert_eq!(bench.lease().as_deref(), Some("1:one"));
+    bench.ask(&delete("two", NEW));
+    assert_eq!(bench.lease().as_deref(), Some("1:one"));
+    bench.ask(&release("one", false));
+    assert_eq!(bench.lease(), None);
+}
+
+#[test]
+fn a_claim_that_arrives_after_its_owner_gave_up_is_void_and_blocks_nobody() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&release("one", true));
+    assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Void);
+    assert!(bench.pttl(LEASE) <= 40_000);
+    assert_eq!(bench.ask(&claim("two", OLD)), StoreAnswer::Claimed);
+    assert_eq!(bench.lease().as_deref(), Some("1:two"));
+    let late = bench.ask(&claim("one", OLD));
+    assert!(matches!(late, StoreAnswer::Held(_)));
+}
+
+#[test]
+fn a_claim_that_was_carried_out_before_its_owner_gave_up_is_undone() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    bench.ask(&release("one", true));
+    assert_eq!(bench.ask(&claim("two", OLD)), StoreAnswer::Claimed);
+}
+
+#[test]
+fn a_record_is_deleted_only_if_it_is_the_one_read() {
+    let bench = Bench::with_record(OTHER, "100");
+    bench.ask(&claim("one", OTHER));
+    assert!(is_changed(bench.ask(&delete("one", OLD)), OTHER));
+    assert_eq!(bench.redis.get(KEY).as_deref(), Some(OTHER));
+    assert_eq!(bench.ask(&delete("one", OTHER)), StoreAnswer::Deleted);
+    assert_eq!(bench.redis.get(KEY), None);
+    assert_eq!(bench.lease(), None, "released");
+    assert_eq!(bench.ask(&delete("one", OTHER)), StoreAnswer::Gone);
+}
+
+#[test]
+fn the_relays_redis_user_may_touch_nothing_else() {
+    let bench = Bench::new();
+    for words in [
+        &["GET", "other"][..],
+        &["SET", "other", "x"],
+        &["FLUSHALL"],
+        &["KEYS", "*"],
+        &["CONFIG", "GET", "*"],
+        &["EVAL", "return redis.call('GET', KEYS[1])", "1", "other"],
+        &["EVAL", "return redis.call('KEYS', '*')", "0"],
+    ] {
+        let reply = bench.redis.command_as("relay", words);
+        assert!(matches!(reply, Reply::Error(_)), "{words:?}: {reply:?}");
+    }
+}
