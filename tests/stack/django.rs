@@ -58,8 +58,9 @@ pub struct Django {
     pub addr: SocketAddr,
     pub launch: Launch,
     provider: Arc<dyn Provider>,
-    part: Mutex<Box<dyn Part>>,
     home: TempDir,
+    /// Runs as long as this exists.
+    _part: Box<dyn Part>,
 }
 
 /// What all Djangos of a run share.
@@ -162,8 +163,8 @@ impl Django {
                     addr,
                     launch,
                     provider: Arc::clone(provider),
-                    part: Mutex::new(part),
                     home,
+                    _part: part,
                 };
             }
             eprintln!("Django did not come up:\n{}", launch.log());
@@ -273,11 +274,6 @@ impl Django {
             ..self.launch.clone()
         });
         serde_json::from_str(&output).expect("rows")
-    }
-
-    /// Runs something with the part's handle: freeze, kill.
-    pub fn part<T>(&self, work: impl FnOnce(&mut dyn Part) -> T) -> T {
-        work(self.part.lock().expect("Django").as_mut())
     }
 }
 

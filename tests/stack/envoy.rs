@@ -71,11 +71,6 @@ pub fn connection_manager(bootstrap: &mut Value) -> &mut Value {
     &mut named(bootstrap, "listeners", "ingress")["filter_chains"][0]["filters"][0]["typed_config"]
 }
 
-/// A cluster by its name.
-pub fn cluster<'a>(bootstrap: &'a mut Value, name: &str) -> &'a mut Value {
-    named(bootstrap, "clusters", name)
-}
-
 /// The settings of the Wasm plugin.
 pub fn wasm_config(bootstrap: &mut Value) -> &mut Value {
     let filters = connection_manager(bootstrap)["http_filters"].as_array_mut();

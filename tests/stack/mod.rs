@@ -10,6 +10,7 @@
 //! runs the parts. When a stack is dropped, everything that the relay wrote is
 //! searched for secrets.
 
+pub mod act;
 pub mod client;
 pub mod cookie;
 pub mod django;

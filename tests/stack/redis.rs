@@ -12,7 +12,7 @@ pub enum Reply {
     Int(i64),
     Text(String),
     Error(String),
-    List(Vec<Reply>),
+    List(Vec<Self>),
 }
 
 impl Reply {

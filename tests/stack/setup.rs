@@ -213,3 +213,40 @@ impl Builder {
         }
     }
 }
+
+/// Starts an Envoy that must not come up, and gives what it logged. `change` is
+/// done to the shipped bootstrap.
+pub fn refused(change: impl FnOnce(&mut Value)) -> String {
+    let _turn = Turn::wait(false);
+    let home = home::new("refused-");
+    let nobody = ports::free();
+    let at = Addresses {
+        admin: ports::free(),
+        ingress: ports::free(),
+        redis_listener: ports::free(),
+        django: nobody,
+        webdis: nobody,
+        redis: nobody,
+    };
+    let mut bootstrap = envoy::bootstrap(&at, &PLACES.wasm);
+    change(&mut bootstrap);
+    let file = home.path().join("envoy.json");
+    fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
+    let names = [
+        "AUTH_SECRET",
+        "WEBDIS_PASSWORD",
+        "REDIS_PROXY_PASSWORD",
+        "REDIS_RELAY_PASSWORD",
+    ];
+    let env = names.map(|name| (name.to_owned(), cookie::random_id()));
+    let launch = envoy::launch("envoy", &file, 1, &env);
+    let part = PROVIDER.start(&launch);
+    let mut envoy = Envoy { at, launch, part };
+    let came_up = envoy.wait_ready();
+    let log = envoy.log();
+    assert!(!came_up, "Envoy came up:\n{log}");
+    for (name, secret) in env {
+        assert!(!log.contains(&secret), "the log contains {name}");
+    }
+    log
+}

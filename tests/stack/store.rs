@@ -190,18 +190,6 @@ impl Redis {
         *self.part() = PROVIDER.start(&self.launch);
         assert!(self.wait_ready(), "Redis comes back: {}", self.launch.log());
     }
-
-    /// How often a command was executed, failures included.
-    pub fn executed(&self, command: &str) -> u64 {
-        let info = self
-            .command(&["INFO", "commandstats"])
-            .text()
-            .expect("text");
-        let start = format!("cmdstat_{command}:calls=");
-        let calls = info.lines().find_map(|line| line.strip_prefix(&start));
-        let calls = calls.and_then(|line| line.split(',').next());
-        calls.map_or(0, |calls| calls.parse().expect("a number"))
-    }
 }
 
 /// Webdis with the shipped configuration; clones are handles of one.

@@ -9,10 +9,10 @@ use crate::common::{
     upstream_at,
 };
 use crate::stack::Stack;
+use crate::stack::act::Act;
 use crate::stack::client::Request;
 use crate::stack::cookie;
 use crate::stack::django::{REFRESH, WHOAMI};
-use crate::stack::gate::Act;
 use crate::stack::http::Response;
 
 #[test]
@@ -67,13 +67,6 @@ fn without_a_usable_cookie_required_answers_401_and_optional_goes_on_unchanged()
         );
     }
     assert_eq!(stack.issuer.calls(THING), 0, "nothing reaches the upstream");
-    assert_eq!(
-        stack
-            .verdicts(2 * unusable.len())
-            .last()
-            .map(String::as_str),
-        Some("pass")
-    );
 }
 
 #[test]
@@ -272,7 +265,7 @@ fn routes_that_are_off_are_not_touched() {
         );
     }
     assert_eq!(stack.stat(&counter("store.calls")), 0);
-    assert_eq!(stack.verdicts(2), ["pass", "pass"]);
+    assert_eq!(stack.verdicts(2), ["", ""], "there was nothing to decide");
 }
 
 #[test]
@@ -286,6 +279,7 @@ fn a_preflight_passes_without_a_session_and_without_the_clients_authorization() 
     };
     assert_eq!(stack.send(&preflight(THING)).status, 200);
     assert_eq!(stack.issuer.last(THING).header("authorization"), None);
+    assert_eq!(stack.verdicts(1), ["pass"]);
     assert_eq!(stack.send(&preflight(OPTIONAL)).status, 200);
     let plain = Request::new("OPTIONS", THING).header("origin", "https://elsewhere.example");
     assert_problem(&stack.send(&plain), 401, "no_session");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::stack::Stack;
-use crate::stack::gate::Act;
+use crate::stack::act::Act;
 use crate::stack::http::Response;
 
 /// A path on a `required` route where the gate answers; see [`upstream_at`].

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::{assert_problem, counter};
+use crate::stack::act::Act;
 use crate::stack::django::{REFRESH, REVOKE};
-use crate::stack::gate::Act;
 use crate::stack::http::Response;
 use crate::stack::{Stack, wait};
 

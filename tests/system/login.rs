@@ -14,7 +14,7 @@ fn stack() -> Stack {
 fn a_page_navigation_without_a_session_is_sent_to_the_login_page() {
     let stack = stack();
     let target = "/api/thing?tab=a&next=/x";
-    let all = "/login?callbackUrl=%2Fapi%2Fthing%3Ftab%3Dab%26next%3D%2Fx";
+    let all = "/login?callbackUrl=%2Fapi%2Fthing%3Ftab%3Da%26next%3D%2Fx";
     let navigations = [
         Request::get(target).header("sec-fetch-mode", "navigate"),
         Request::get(target).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
@@ -81,13 +81,13 @@ fn other_problems_are_no_redirects() {
 #[test]
 fn a_login_page_elsewhere_is_an_https_address() {
     let stack = stack_with_optional(|config| {
-        config["login_url"] = json!("https://login.example.com/start?app=1");
+        config["login_url"] = json!("https://login.example.com/start");
     });
     let answer = stack.send(&Request::get(THING).header("sec-fetch-mode", "navigate"));
     assert_eq!(answer.status, 302);
     let location = answer.get("location").expect("a location");
     assert_eq!(
         location,
-        "https://login.example.com/start?app=1&callbackUrl=%2Fapi%2Fthing"
+        "https://login.example.com/start?callbackUrl=%2Fapi%2Fthing"
     );
 }

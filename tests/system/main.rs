@@ -16,7 +16,9 @@ mod stack;
 
 mod answers;
 mod common;
+mod configuration;
 mod cookies;
+mod crossed;
 mod csrf;
 mod issuer;
 mod login;

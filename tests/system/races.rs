@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::{assert_problem, counter};
+use crate::stack::act::{Act, Latch};
 use crate::stack::django::{REFRESH, REVOKE, WHOAMI};
-use crate::stack::gate::{Act, Latch};
 use crate::stack::{Stack, wait};
 
 #[test]

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::common::{THING, assert_problem, upstream_at};
+use crate::stack::act::Act;
 use crate::stack::django::{REFRESH, WHOAMI};
-use crate::stack::gate::Act;
 use crate::stack::http::Response;
 use crate::stack::session::Session;
 use crate::stack::store::hex;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::{assert_problem, counter};
+use crate::stack::act::{Act, Latch};
 use crate::stack::django::{self, REFRESH, WHOAMI};
-use crate::stack::gate::{Act, Latch};
 use crate::stack::http::Response;
 use crate::stack::{Stack, jwt, wait};
 
