@@ -129,7 +129,7 @@ impl Core {
         match &verdict {
             Verdict::Inject(_) => self.count(Metric::Injected),
             Verdict::Reply { problem, .. } => self.count(Metric::from(*problem)),
-            Verdict::Pass | Verdict::PassWithoutAuthorization => {}
+            Verdict::Off | Verdict::Pass | Verdict::PassWithoutAuthorization => {}
         }
         self.out.push_back(Output::Resume { stream, verdict });
     }

@@ -116,7 +116,8 @@ impl Relay {
         head: &RequestHead<'_>,
     ) -> Option<Verdict> {
         let (required, cross_site) = match self.routes.route(head) {
-            Routing::Off | Routing::Preflight { required: false } => return Some(Verdict::Pass),
+            Routing::Off => return Some(Verdict::Off),
+            Routing::Preflight { required: false } => return Some(Verdict::Pass),
             Routing::Preflight { required: true } => {
                 return Some(Verdict::PassWithoutAuthorization);
             }

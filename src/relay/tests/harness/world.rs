@@ -360,7 +360,7 @@ impl World {
     pub(in crate::relay::tests) fn outcome(&self, stream: StreamId) -> String {
         let word = match self.streams[&stream].verdict.as_ref() {
             None => "waiting",
-            Some((_, Verdict::Pass)) => "pass",
+            Some((_, Verdict::Off | Verdict::Pass)) => "pass",
             Some((_, Verdict::PassWithoutAuthorization)) => "pass_without_authorization",
             Some((_, Verdict::Inject(injection))) => injection.source.word(),
             Some((_, Verdict::Reply { reply, .. })) if reply.status == 302 => "redirect",
