@@ -23,7 +23,7 @@ pub(super) enum Fate {
 pub(super) fn carry_out(verdict: &Verdict, worker: &str) -> Fate {
     note(verdict, worker);
     let done = match verdict {
-        Verdict::Pass => Ok(GOES_ON),
+        Verdict::Off | Verdict::Pass => Ok(GOES_ON),
         Verdict::PassWithoutAuthorization => {
             host::remove_header(Map::Request, "authorization").map(|()| GOES_ON)
         }
@@ -83,8 +83,8 @@ pub(super) fn refuse(error: &HostError) -> Fate {
 /// A log that lacks them is no reason to refuse anything.
 fn note(verdict: &Verdict, worker: &str) {
     let word = match verdict {
-        Verdict::Pass => return,
-        Verdict::PassWithoutAuthorization => "pass",
+        Verdict::Off => return,
+        Verdict::Pass | Verdict::PassWithoutAuthorization => "pass",
         Verdict::Inject(injection) => injection.source.word(),
         Verdict::Reply { problem, .. } => problem.code(),
     };

@@ -58,6 +58,8 @@ struct StoreCall {
     form: Form,
     /// An earlier attempt of this command was not answered.
     repeated: bool,
+    /// An earlier attempt may still be carried out.
+    unsure: bool,
 }
 
 /// What an answer means to the session that asked.
@@ -76,11 +78,17 @@ pub(super) enum Event {
 
 impl Core {
     pub(super) fn new(config: &crate::config::Config, seed: [u8; 32]) -> Self {
+        // Switched off means off: a session that is active for another reason, a
+        // pause say, is not a cache either.
+        let mut cache = config.cache;
+        if cache.max_sessions == 0 {
+            (cache.max_age, cache.max_stale) = (Duration::ZERO, Duration::ZERO);
+        }
         Self {
             store: Store::new(config.store.clone()),
             issuer: Issuer::new(&config.issuer),
             refresh: config.refresh,
-            cache: config.cache,
+            cache,
             fields: config.store.fields.clone(),
             issuer_timeout: config.issuer.timeout,
             store_timeout: config.store.timeout,
@@ -103,6 +111,11 @@ impl Core {
         !self.calls.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn calls_under_way(&self) -> usize {
+        self.calls.len()
+    }
+
     pub(super) fn count(&mut self, metric: Metric) {
         self.out.push_back(Output::Count(metric));
     }
@@ -116,7 +129,7 @@ impl Core {
         match &verdict {
             Verdict::Inject(_) => self.count(Metric::Injected),
             Verdict::Reply { problem, .. } => self.count(Metric::from(*problem)),
-            Verdict::Pass | Verdict::PassWithoutAuthorization => {}
+            Verdict::Off | Verdict::Pass | Verdict::PassWithoutAuthorization => {}
         }
         self.out.push_back(Output::Resume { stream, verdict });
     }
@@ -130,6 +143,7 @@ impl Core {
             nonce: String::new(),
             form: Form::Digest,
             repeated: false,
+            unsure: false,
         });
     }
 
@@ -194,12 +208,15 @@ impl Core {
         if let Err(error) = &answer {
             if *error == StoreError::NoScript && call.form == Form::Digest {
                 call.form = Form::Source;
+                // An error carries no nonce: it may be another call's.
+                call.unsure = true;
                 self.send_store(call);
                 return None;
             }
             self.store_failed(now, error);
             let retry = !call.repeated && wanted(&call.id, &call.command);
             call.repeated = true;
+            call.unsure = true;
             if retry {
                 call.form = Form::Digest;
                 self.send_store(call);
@@ -209,13 +226,13 @@ impl Core {
         let StoreCall {
             id,
             command,
-            repeated,
+            unsure,
             ..
         } = call;
         let event = Event::Stored {
             command,
             answer,
-            unsure: repeated,
+            unsure,
         };
         Some((id, event))
     }

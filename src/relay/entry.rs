@@ -92,7 +92,8 @@ pub(super) struct Entry {
     pub(super) flight: Option<Flight>,
     pub(super) parked: Vec<Parked>,
     pub(super) pause: Option<Pause>,
-    pub(super) quiet_until: Duration,
+    /// No attempt in the background before this moment.
+    pub(super) quiet_until: Option<Duration>,
     pub(super) received: Option<Received>,
     /// When the relay is to come back, as entered in its timers.
     pub(super) scheduled: Option<Duration>,
@@ -108,23 +109,26 @@ impl Entry {
             flight: None,
             parked: Vec::new(),
             pause: None,
-            quiet_until: Duration::ZERO,
+            quiet_until: None,
             received: None,
             scheduled: None,
         }
     }
 
     /// Answers and starts whatever can be answered and must be started.
+    ///
+    /// Only a request starts something: a session that nobody uses is left to
+    /// expire.
     pub(super) fn settle(&mut self, core: &mut Core, now: Now) {
         match self.standing(core, now) {
+            _ if self.parked.is_empty() => {}
+            Standing::Wait => {}
             Standing::Usable { ahead } => {
                 self.resume_all(core);
                 if ahead {
                     self.start_flight(core, now);
                 }
             }
-            Standing::Wait => {}
-            _ if self.parked.is_empty() => {}
             Standing::Unknown => self.start_read(core),
             Standing::Due => self.start_flight(core, now),
             Standing::Paused(left) => {
@@ -165,7 +169,7 @@ impl Entry {
                 ahead: rested
                     && paused.is_none()
                     && self.flight.is_none()
-                    && now.mono >= self.quiet_until,
+                    && self.quiet_until.is_none_or(|until| now.mono >= until),
             },
             Freshness::Stale if known.record.refresh().is_none() => Standing::Over,
             Freshness::Stale if !rested => Standing::Wait,
@@ -312,16 +316,15 @@ impl Entry {
 
     /// No attempt in the background for a while.
     pub(super) fn be_quiet(&mut self, now: Now) {
-        self.quiet_until = now.mono + QUIET;
+        self.quiet_until = Some(now.mono + QUIET);
     }
 
     /// Time passed: requests that waited too long, the flight's timers.
     pub(super) fn on_time(&mut self, core: &mut Core, now: Now) {
-        while let Some(first) = self.parked.first() {
-            if first.deadline > now.mono {
-                break;
-            }
-            let late = self.parked.remove(0);
+        let late = self
+            .parked
+            .partition_point(|parked| parked.deadline <= now.mono);
+        for late in self.parked.drain(..late) {
             let verdict = late.asker.problem(Problem::RefreshTimeout, None);
             core.resume(late.stream, verdict);
         }
@@ -336,6 +339,9 @@ impl Entry {
         if self.received.as_ref().is_some_and(rested) {
             self.received = None;
         }
+        if self.quiet_until.is_some_and(|until| until <= now.mono) {
+            self.quiet_until = None;
+        }
     }
 
     /// When time next matters to this session.
@@ -347,7 +353,7 @@ impl Entry {
             .received
             .as_ref()
             .map(|received| received.at + REFRESH_INTERVAL);
-        [flight, parked, pause, received]
+        [flight, parked, pause, received, self.quiet_until]
             .into_iter()
             .flatten()
             .min()
@@ -360,6 +366,9 @@ impl Entry {
 
     /// Nothing to remember but the record.
     pub(super) fn is_quiet(&self) -> bool {
-        self.is_idle() && self.pause.is_none() && self.received.is_none()
+        self.is_idle()
+            && self.pause.is_none()
+            && self.received.is_none()
+            && self.quiet_until.is_none()
     }
 }

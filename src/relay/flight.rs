@@ -34,6 +34,9 @@ const LOOK_MAX: Duration = Duration::from_millis(200);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// The longest pause that the issuer may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
 /// One refresh of one session by one worker.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -180,14 +183,7 @@ impl Entry {
             Ok(StoreAnswer::Held(left)) => self.on_held(core, now, left),
             Ok(StoreAnswer::Changed(found)) => {
                 core.count(Metric::LeaseChanged);
-                let source = match self.flight.as_ref().map(|flight| flight.looks) {
-                    None | Some(0) => Source::Changed,
-                    Some(_) => Source::Held,
-                };
-                self.end_flight(core, false);
-                if let Some(record) = self.understand(core, now, found.expose()) {
-                    self.learn(Rc::new(record), now, source);
-                }
+                self.on_changed(core, now, found.expose());
             }
             Ok(StoreAnswer::Gone) => {
                 self.end_flight(core, false);
@@ -204,6 +200,33 @@ impl Entry {
                 }
             }
         }
+    }
+
+    /// Another worker or proxy, or another writer, was faster.
+    fn on_changed(&mut self, core: &mut Core, now: Now, found: &str) {
+        let Some(flight) = &self.flight else {
+            return;
+        };
+        let base = flight.base.clone();
+        let awaited = flight.looks > 0;
+        self.end_flight(core, false);
+        let Some(record) = self.understand(core, now, found) else {
+            return;
+        };
+        let record = Rc::new(record);
+        if awaited && record.access() != base.access() {
+            // A moment ago the old token was there: this one is just received.
+            self.received = Some(Received {
+                at: now.mono,
+                record: record.clone(),
+            });
+        }
+        let source = if awaited {
+            Source::Held
+        } else {
+            Source::Changed
+        };
+        self.learn(record, now, source);
     }
 
     fn on_claimed(&mut self, core: &mut Core, now: Now, since: Duration) {
@@ -330,7 +353,7 @@ impl Entry {
             .pause
             .map_or(PAUSE_MIN, |pause| (pause.delay * 2).min(PAUSE_MAX));
         let wait = match retry_after {
-            Some(asked) => asked.max(PAUSE_MIN),
+            Some(asked) => asked.clamp(PAUSE_MIN, RETRY_AFTER_MAX),
             None => core.random.between(delay, delay + delay / 4),
         };
         self.pause = Some(Pause {

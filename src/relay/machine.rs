@@ -95,6 +95,19 @@ impl Relay {
         !self.core.has_calls() && self.active.values().all(|entry| entry.is_idle())
     }
 
+    /// How much is remembered.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes {
+            active: self.active.len(),
+            cached: self.cache.as_ref().map_or(0, LruCache::len),
+            waiting: self.waiting.len(),
+            timers: self.timers.len(),
+            calls: self.core.calls_under_way(),
+            outputs: self.core.out.len(),
+        }
+    }
+
     /// `None`: the request waits.
     fn on_request(
         &mut self,
@@ -103,7 +116,8 @@ impl Relay {
         head: &RequestHead<'_>,
     ) -> Option<Verdict> {
         let (required, cross_site) = match self.routes.route(head) {
-            Routing::Off | Routing::Preflight { required: false } => return Some(Verdict::Pass),
+            Routing::Off => return Some(Verdict::Off),
+            Routing::Preflight { required: false } => return Some(Verdict::Pass),
             Routing::Preflight { required: true } => {
                 return Some(Verdict::PassWithoutAuthorization);
             }
@@ -240,6 +254,18 @@ impl Relay {
             cache.put(entry.id, known);
         }
     }
+}
+
+/// The lengths of all that can grow.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) active: usize,
+    pub(super) cached: usize,
+    pub(super) waiting: usize,
+    pub(super) timers: usize,
+    pub(super) calls: usize,
+    pub(super) outputs: usize,
 }
 
 fn refuse(problem: Problem) -> Verdict {

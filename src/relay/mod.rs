@@ -88,7 +88,9 @@ pub enum Output {
 /// The fate of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Goes on untouched.
+    /// No business of the relay's: goes on untouched and unmentioned.
+    Off,
+    /// Goes on as it came, without a token: an optional route.
     Pass,
     /// Goes on without the client's `Authorization`.
     PassWithoutAuthorization,

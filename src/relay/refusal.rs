@@ -71,8 +71,10 @@ impl Entry {
                 self.end_flight(core, true);
                 self.end(core);
             }
-            // Our lease ran out and another has one: it will find out as well.
-            Ok(StoreAnswer::Held(left)) => self.on_held(core, now, left),
+            // Our lease ran out and another has one: it finds out for itself
+            // what the token is worth. We must not present it again, so we go on
+            // reading.
+            Ok(StoreAnswer::Held(_)) => self.read_later(core, now),
             Ok(_) | Err(_) => self.refusal_delayed(core, now),
         }
     }
@@ -170,6 +172,10 @@ impl Entry {
         if self.is_stale(core, now) {
             self.answer_all(core, Problem::StoreUnavailable, None);
         }
+        self.read_later(core, now);
+    }
+
+    fn read_later(&mut self, core: &mut Core, now: Now) {
         let Some(Flight {
             step: Step::Confirming(confirming),
             ..

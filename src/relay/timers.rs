@@ -41,4 +41,9 @@ impl Timers {
             .map(|(_, id)| id.clone())
             .collect()
     }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }

@@ -264,7 +264,11 @@ impl Store {
     }
 }
 
+/// The longest TTL that is asked for: some 30,000 years. Redis refuses one that
+/// overflows, and a token may name any expiry.
+const MAX_MILLIS: u128 = 1_000_000_000_000_000;
+
 /// Whole milliseconds, at least one: Redis refuses a TTL of 0.
 fn millis(duration: Duration) -> String {
-    duration.as_millis().max(1).to_string()
+    duration.as_millis().clamp(1, MAX_MILLIS).to_string()
 }

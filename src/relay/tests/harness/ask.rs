@@ -1,0 +1,50 @@
+//! A request, as a client would send it.
+
+use super::world::Session;
+use crate::request::RequestHead;
+
+#[derive(Clone, Debug)]
+pub(in crate::relay::tests) struct Ask {
+    headers: Vec<(String, String)>,
+    pub(super) session: Option<Session>,
+}
+
+impl Ask {
+    pub(in crate::relay::tests) fn new(method: &str, path: &str) -> Self {
+        let ask = Self {
+            headers: Vec::new(),
+            session: None,
+        };
+        ask.header(":method", method)
+            .header(":scheme", "https")
+            .header(":authority", "app.example.com")
+            .header(":path", path)
+    }
+
+    pub(in crate::relay::tests) fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    pub(in crate::relay::tests) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With the session's cookie.
+    pub(in crate::relay::tests) fn of(mut self, session: &Session) -> Self {
+        self.session = Some(session.clone());
+        let cookie = format!("__Host-session={}", session.id);
+        self.header("cookie", &cookie)
+    }
+
+    /// The session that this request is about, for cookies written by hand.
+    pub(in crate::relay::tests) fn belonging_to(mut self, session: &Session) -> Self {
+        self.session = Some(session.clone());
+        self
+    }
+
+    pub(super) fn head(&self) -> RequestHead<'_> {
+        let headers = self.headers.iter();
+        RequestHead::from_headers(headers.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+    }
+}
