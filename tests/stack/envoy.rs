@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -107,9 +107,37 @@ fn set_port(address: &mut Value, to: SocketAddr) {
     *port = to.port().into();
 }
 
+/// Moves the listeners into a file that Envoy watches.
+pub fn watch_listeners(bootstrap: &mut Value, file: &Path) {
+    let listeners = bootstrap["static_resources"]["listeners"].take();
+    write_listeners(file, &listeners);
+    let source = json!({
+        "resource_api_version": "V3",
+        "path_config_source": {"path": file.display().to_string()},
+    });
+    bootstrap["dynamic_resources"] = json!({"lds_config": source});
+    bootstrap["node"] = json!({"id": "test", "cluster": "test"});
+}
+
+/// Envoy sees a file that takes the place of the watched one.
+fn write_listeners(file: &Path, listeners: &Value) {
+    let listeners = listeners.as_array().expect("listeners");
+    let typed = listeners.iter().map(|listener| {
+        let mut listener = listener.clone();
+        listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        listener
+    });
+    let text = json!({"resources": typed.collect::<Vec<_>>()}).to_string();
+    let new = file.with_extension("new");
+    fs::write(&new, text).expect("the listeners");
+    fs::rename(new, file).expect("the listeners in place");
+}
+
 /// One Envoy.
 pub struct Envoy {
     pub at: Addresses,
+    /// Where its listeners are, if it watches them.
+    pub listeners: Option<PathBuf>,
     pub launch: Launch,
     pub part: Box<dyn Part>,
 }
@@ -125,6 +153,9 @@ pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)
         &workers,
         // Several at once would fight over the shared memory for that.
         "--disable-hot-restart",
+        // A listener that was replaced ends this soon.
+        "--drain-time-s",
+        "1",
         // The access log is read while Envoy runs.
         "--file-flush-interval-msec",
         "20",
@@ -153,6 +184,32 @@ impl Envoy {
             !self.part.is_running() || is_live(admin)
         });
         self.part.is_running()
+    }
+
+    /// Changes the plugin's configuration while Envoy runs.
+    pub fn reconfigure(&self, change: impl FnOnce(&mut Value)) {
+        self.update(change, "listener_manager.lds.update_success");
+    }
+
+    /// Tries the same with a mistake in it.
+    pub fn reconfigure_badly(&self, change: impl FnOnce(&mut Value)) {
+        self.update(change, "listener_manager.lds.update_rejected");
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Value), counter: &str) {
+        let file = self
+            .listeners
+            .as_ref()
+            .expect("a stack with watched listeners");
+        let text = fs::read_to_string(file).expect("the listeners");
+        let mut listeners: Value = serde_json::from_str(&text).expect("JSON");
+        // The shape that the helpers know.
+        let mut bootstrap =
+            json!({"static_resources": {"listeners": listeners["resources"].take()}});
+        change(plugin_config(&mut bootstrap));
+        let before = self.stat(counter);
+        write_listeners(file, &bootstrap["static_resources"]["listeners"]);
+        wait::until("Envoy has seen the update", || self.stat(counter) > before);
     }
 
     /// All of `/stats`.

@@ -31,6 +31,7 @@ pub struct Builder {
     extra_env: Vec<(String, String)>,
     store_gate: bool,
     redis_direct: bool,
+    watch_listeners: bool,
     alone: bool,
 }
 
@@ -45,6 +46,7 @@ impl Default for Builder {
             extra_env: Vec::new(),
             store_gate: false,
             redis_direct: false,
+            watch_listeners: false,
             alone: false,
         }
     }
@@ -106,6 +108,12 @@ impl Builder {
     /// Webdis talks to Redis itself, without `redis_proxy` and its `op_timeout`.
     pub fn redis_direct(mut self) -> Self {
         self.redis_direct = true;
+        self
+    }
+
+    /// The listeners can be changed while Envoy runs.
+    pub fn watch_listeners(mut self) -> Self {
+        self.watch_listeners = true;
         self
     }
 
@@ -174,11 +182,21 @@ impl Builder {
                 changed.get_or_insert_with(|| bootstrap.clone());
                 envoy::set_own_ports(&mut bootstrap, &at);
                 let name = format!("envoy{number}");
+                let listeners = home.path().join(format!("{name}-listeners.json"));
+                if self.watch_listeners {
+                    envoy::watch_listeners(&mut bootstrap, &listeners);
+                }
                 let file = home.path().join(format!("{name}.json"));
                 fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
                 let launch = envoy::launch(&name, &file, self.workers, &env);
                 let part = provider.start(&launch);
-                let mut envoy = Envoy { at, launch, part };
+                let listeners = self.watch_listeners.then_some(listeners);
+                let mut envoy = Envoy {
+                    at,
+                    listeners,
+                    launch,
+                    part,
+                };
                 if envoy.wait_ready() {
                     break envoy;
                 }
@@ -241,7 +259,12 @@ pub fn refused(change: impl FnOnce(&mut Value)) -> String {
     let env = names.map(|name| (name.to_owned(), cookie::random_id()));
     let launch = envoy::launch("envoy", &file, 1, &env);
     let part = PROVIDER.start(&launch);
-    let mut envoy = Envoy { at, launch, part };
+    let mut envoy = Envoy {
+        at,
+        listeners: None,
+        launch,
+        part,
+    };
     let came_up = envoy.wait_ready();
     let log = envoy.log();
     assert!(!came_up, "Envoy came up:\n{log}");

@@ -67,6 +67,12 @@ fn without_a_usable_cookie_required_answers_401_and_optional_goes_on_unchanged()
         );
     }
     assert_eq!(stack.issuer.calls(THING), 0, "nothing reaches the upstream");
+    let verdicts = stack.verdicts(2 * unusable.len());
+    let count = |word| verdicts.iter().filter(|verdict| *verdict == word).count();
+    assert_eq!(
+        (count("no_session"), count("pass")),
+        (unusable.len(), unusable.len())
+    );
 }
 
 #[test]

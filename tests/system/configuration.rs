@@ -170,3 +170,15 @@ fn no_configuration_at_all_is_refused() {
     });
     assert!(log.contains("configuration"), "{log}");
 }
+
+#[test]
+fn a_bad_update_is_rejected_and_the_old_configuration_goes_on() {
+    let stack = Stack::build().watch_listeners().start();
+    let session = stack.login();
+    stack.whoami_ok(&session);
+    stack
+        .envoy()
+        .reconfigure_badly(|config| config["store"]["timeout"] = json!("soon"));
+    assert!(stack.envoy().log().contains("configuration: store.timeout"));
+    stack.whoami_ok(&session);
+}

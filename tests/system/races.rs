@@ -357,3 +357,29 @@ fn a_crashed_holder_delays_the_others_no_longer_than_its_lease() {
     });
     assert_eq!(stack.refreshes(&session), 1);
 }
+
+#[test]
+fn a_new_configuration_lets_the_refresh_finish() {
+    let stack = Stack::build().watch_listeners().start();
+    let session = stack.expired();
+    let latch = Latch::default();
+    stack.issuer.once(REFRESH, Act::forward().until(&latch));
+    let pending = stack.start(&stack.request(WHOAMI, &session));
+    stack.issuer.wait_for_calls(REFRESH, 1);
+    // Only the refresh itself is left of the old listener.
+    pending.leave();
+    let envoy = stack.envoy();
+    envoy.reconfigure(|config| config["cache"] = json!({"max_age": "1s"}));
+    let draining = || envoy.stat("listener_manager.total_listeners_draining") > 0;
+    wait::until("the old listener drains", draining);
+    wait::until("the old listener is gone", || !draining());
+    latch.open();
+    wait::until("the new tokens are in Redis", || {
+        let record = stack.redis.record(&session.key).expect("a record");
+        record["refresh"] == stack.django.newest_refresh(&session.user).as_str()
+    });
+    wait::until("the new listener serves", || {
+        stack.whoami(&session).status == 200
+    });
+    assert_eq!(stack.refreshes(&session), 1);
+}
