@@ -34,9 +34,6 @@ const LOOK_MAX: Duration = Duration::from_millis(200);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// The longest pause that the issuer may ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
-
 /// One refresh of one session by one worker.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -353,7 +350,7 @@ impl Entry {
             .pause
             .map_or(PAUSE_MIN, |pause| (pause.delay * 2).min(PAUSE_MAX));
         let wait = match retry_after {
-            Some(asked) => asked.clamp(PAUSE_MIN, RETRY_AFTER_MAX),
+            Some(asked) => asked.max(PAUSE_MIN),
             None => core.random.between(delay, delay + delay / 4),
         };
         self.pause = Some(Pause {

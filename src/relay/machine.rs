@@ -97,7 +97,7 @@ impl Relay {
 
     /// How much is remembered.
     #[cfg(test)]
-    pub(super) fn sizes(&self) -> Sizes {
+    pub(crate) fn sizes(&self) -> Sizes {
         Sizes {
             active: self.active.len(),
             cached: self.cache.as_ref().map_or(0, LruCache::len),
@@ -259,7 +259,7 @@ impl Relay {
 /// The lengths of all that can grow.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     pub(super) active: usize,
     pub(super) cached: usize,
     pub(super) waiting: usize,

@@ -172,7 +172,7 @@ impl Store {
                 record: read,
             } => encode(
                 &self.scripts.claim,
-                &[record, lease],
+                &[record, lease, &void_mark(lease, owner)],
                 &[nonce, owner, &millis(*life), read.expose()],
             ),
             Command::Commit {
@@ -193,7 +193,7 @@ impl Store {
             ),
             Command::Release { owner, void } => encode(
                 &self.scripts.release,
-                &[lease],
+                &[lease, &void_mark(lease, owner)],
                 &[nonce, owner, &void.map_or_else(|| "0".to_owned(), millis)],
             ),
             Command::Delete {
@@ -262,6 +262,12 @@ impl Store {
             _ => Err(StoreError::Malformed),
         }
     }
+}
+
+/// The key of the mark that makes claims of an owner who gave up void; in the
+/// slot of its lease.
+fn void_mark(lease: &str, owner: &str) -> String {
+    format!("{lease}:{owner}")
 }
 
 /// The longest TTL that is asked for: some 30,000 years. Redis refuses one that

@@ -2,7 +2,7 @@
 //! that come and leave, other writers, logouts, a store and an issuer that
 //! misbehave. A seed repeats a run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -51,7 +51,8 @@ fn fate(dice: &mut Dice, target: Target, mood: Mood) -> Option<Fate> {
         })
     };
     match (target, mood) {
-        (Target::Revoke, _) => None,
+        // What these are for is left to the lease's end, or to the token's.
+        (Target::Revoke | Target::Release, _) => None,
         (Target::Refresh, _) if dice.one_in(4) => Some(Fate::slow(ms(dice.below(3000)))),
         (Target::Refresh, Mood::Fails) if dice.one_in(4) => Some(match dice.below(3) {
             0 => Fate::Status(503, ""),
@@ -120,6 +121,14 @@ fn run(seed: u64) {
                 world.log_out(session);
                 logged_out.insert(who);
             }
+            98 => {
+                let fate = [Fate::Lost, Fate::Status(503, "")][dice.below(2) as usize];
+                let down = Target::STORE.into_iter();
+                let down: Vec<_> = down.filter(|target| *target != Target::Release).collect();
+                world.set_outage(&down, fate);
+                world.run_for(ms(dice.below(12_000)));
+                world.end_outage();
+            }
             _ => world.run_for(ms(dice.below(6000))),
         }
         if dice.one_in(2) {
@@ -144,12 +153,8 @@ fn check(
     sessions: &[Session; 3],
     logged_out: &HashSet<usize>,
 ) {
-    if world.issuer.rotation && mood == Mood::Answers {
-        let mut presented = HashMap::new();
-        for made in world.made(Target::Refresh) {
-            *presented.entry(made.presented.clone()).or_insert(0) += 1;
-        }
-        let most = presented.values().max().copied().unwrap_or(0);
+    if world.issuer.rotation && mood != Mood::Loses {
+        let most = world.issuer.most_presentations();
         assert!(
             most <= 1,
             "seed {seed}: a refresh token was presented {most} times"
@@ -157,10 +162,7 @@ fn check(
     }
     for (who, session) in sessions.iter().enumerate() {
         assert!(
-            world
-                .store
-                .get(&session.lease())
-                .is_none_or(|mark| mark.starts_with("1!")),
+            world.store.get(&session.lease()).is_none(),
             "seed {seed}: a lease was left behind"
         );
         if logged_out.contains(&who) {
@@ -196,7 +198,7 @@ fn check(
 
 #[test]
 fn whatever_happens_every_rule_holds() {
-    for seed in 0..300 {
+    for seed in 0..200 {
         run(seed);
     }
 }

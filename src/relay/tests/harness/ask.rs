@@ -4,13 +4,13 @@ use super::world::Session;
 use crate::request::RequestHead;
 
 #[derive(Clone, Debug)]
-pub(in crate::relay::tests) struct Ask {
+pub(crate) struct Ask {
     headers: Vec<(String, String)>,
     pub(super) session: Option<Session>,
 }
 
 impl Ask {
-    pub(in crate::relay::tests) fn new(method: &str, path: &str) -> Self {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
         let ask = Self {
             headers: Vec::new(),
             session: None,
@@ -21,24 +21,24 @@ impl Ask {
             .header(":path", path)
     }
 
-    pub(in crate::relay::tests) fn get(path: &str) -> Self {
+    pub(crate) fn get(path: &str) -> Self {
         Self::new("GET", path)
     }
 
-    pub(in crate::relay::tests) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// With the session's cookie.
-    pub(in crate::relay::tests) fn of(mut self, session: &Session) -> Self {
+    pub(crate) fn of(mut self, session: &Session) -> Self {
         self.session = Some(session.clone());
         let cookie = format!("__Host-session={}", session.id);
         self.header("cookie", &cookie)
     }
 
     /// The session that this request is about, for cookies written by hand.
-    pub(in crate::relay::tests) fn belonging_to(mut self, session: &Session) -> Self {
+    pub(crate) fn belonging_to(mut self, session: &Session) -> Self {
         self.session = Some(session.clone());
         self
     }

@@ -6,7 +6,7 @@ use crate::callout::Failure;
 
 /// Which calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::relay::tests) enum Target {
+pub(crate) enum Target {
     Read,
     Claim,
     Commit,
@@ -17,7 +17,7 @@ pub(in crate::relay::tests) enum Target {
 }
 
 impl Target {
-    pub(in crate::relay::tests) const STORE: [Self; 5] = [
+    pub(crate) const STORE: [Self; 5] = [
         Self::Read,
         Self::Claim,
         Self::Commit,
@@ -32,7 +32,7 @@ impl Target {
 
 /// The fate of one call.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::relay::tests) enum Fate {
+pub(crate) enum Fate {
     /// Carried out after `there`, answered after `back` more. Where that takes
     /// longer than the call's time-out, the host makes up a 504 then; the call
     /// is carried out nevertheless.
@@ -57,13 +57,13 @@ pub(in crate::relay::tests) enum Fate {
 
 impl Fate {
     /// Carried out, but the answer is lost.
-    pub(in crate::relay::tests) const UNANSWERED: Self = Self::Takes {
+    pub(crate) const UNANSWERED: Self = Self::Takes {
         there: Duration::from_millis(1),
         back: Duration::from_secs(1_000_000),
     };
 
     /// Carried out and answered after this long in all.
-    pub(in crate::relay::tests) const fn slow(there: Duration) -> Self {
+    pub(crate) const fn slow(there: Duration) -> Self {
         Self::Takes {
             there,
             back: Duration::ZERO,

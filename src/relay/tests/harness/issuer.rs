@@ -20,14 +20,16 @@ struct Grant {
 
 /// Django.
 #[derive(Debug)]
-pub(in crate::relay::tests) struct Issuer {
-    pub(in crate::relay::tests) access_life: Duration,
-    pub(in crate::relay::tests) refresh_life: Duration,
+pub(crate) struct Issuer {
+    pub(crate) access_life: Duration,
+    pub(crate) refresh_life: Duration,
     /// A refresh brings a new refresh token, and ends the old one.
-    pub(in crate::relay::tests) rotation: bool,
+    pub(crate) rotation: bool,
     /// Refresh tokens that were revoked.
-    pub(in crate::relay::tests) revoked: Vec<String>,
+    pub(crate) revoked: Vec<String>,
     grants: HashMap<String, Grant>,
+    /// How often each refresh token was presented.
+    presented: HashMap<String, usize>,
     serial: u64,
     /// Unix time.
     pub(super) unix: Duration,
@@ -41,17 +43,14 @@ impl Issuer {
             rotation: true,
             revoked: Vec::new(),
             grants: HashMap::new(),
+            presented: HashMap::new(),
             serial: 0,
             unix: Duration::ZERO,
         }
     }
 
     /// Tokens for a user, the access token issued so long ago.
-    pub(in crate::relay::tests) fn obtain(
-        &mut self,
-        user: &str,
-        age: Duration,
-    ) -> (String, String) {
+    pub(crate) fn obtain(&mut self, user: &str, age: Duration) -> (String, String) {
         let access = self.mint(user, self.access_life, false, age);
         let refresh = self.mint(user, self.refresh_life, true, Duration::ZERO);
         (access, refresh)
@@ -79,26 +78,26 @@ impl Issuer {
     }
 
     /// Whose token this is.
-    pub(in crate::relay::tests) fn user_of(&self, token: &str) -> Option<&str> {
+    pub(crate) fn user_of(&self, token: &str) -> Option<&str> {
         self.grants.get(token).map(|grant| grant.user.as_str())
     }
 
     /// The refresh token could still be traded.
-    pub(in crate::relay::tests) fn is_live(&self, refresh: &str) -> bool {
+    pub(crate) fn is_live(&self, refresh: &str) -> bool {
         self.grants
             .get(refresh)
             .is_some_and(|grant| grant.is_refresh && !grant.ended && grant.exp > self.unix)
     }
 
     /// Ends a refresh token, as a ban would.
-    pub(in crate::relay::tests) fn end(&mut self, refresh: &str) {
+    pub(crate) fn end(&mut self, refresh: &str) {
         if let Some(grant) = self.grants.get_mut(refresh) {
             grant.ended = true;
         }
     }
 
     /// Takes a refresh token of its own making as the user's.
-    pub(in crate::relay::tests) fn adopt_refresh(&mut self, user: &str, token: &str) -> String {
+    pub(crate) fn adopt_refresh(&mut self, user: &str, token: &str) -> String {
         let grant = Grant {
             user: user.to_owned(),
             exp: self.unix + self.refresh_life,
@@ -109,13 +108,18 @@ impl Issuer {
         token.to_owned()
     }
 
-    pub(in crate::relay::tests) fn live_refresh_tokens(&self) -> usize {
+    pub(crate) fn most_presentations(&self) -> usize {
+        self.presented.values().max().copied().unwrap_or(0)
+    }
+
+    pub(crate) fn live_refresh_tokens(&self) -> usize {
         let tokens = self.grants.keys();
         tokens.filter(|token| self.is_live(token)).count()
     }
 
     /// Carries a refresh out: status and body.
     pub(super) fn refresh(&mut self, presented: &str) -> (u16, String) {
+        *self.presented.entry(presented.to_owned()).or_default() += 1;
         if !self.is_live(presented) {
             let body = json!({"detail": "Token is blacklisted", "code": "token_not_valid"});
             return (401, body.to_string());

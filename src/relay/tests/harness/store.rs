@@ -2,6 +2,7 @@
 //! does, and does what the scripts do.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::fate::Target;
 
 /// How a call named its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::relay::tests) enum Form {
+pub(crate) enum Form {
     Digest,
     Source,
 }
@@ -57,19 +58,29 @@ const SCRIPTS: [(Target, &str); 5] = [
     ),
 ];
 
+static DIGESTS: LazyLock<[String; 5]> =
+    LazyLock::new(|| SCRIPTS.map(|(_, source)| hex(&Sha1::digest(source))));
+
 impl Request {
     pub(super) fn decode(body: &[u8]) -> Self {
         let body = std::str::from_utf8(body).unwrap();
         let segments: Vec<_> = body.split('/').map(percent_decode).collect();
-        let (form, named): (_, fn(&str) -> String) = match segments[0].as_str() {
-            "EVALSHA" => (Form::Digest, |source| hex(&Sha1::digest(source))),
-            "EVAL" => (Form::Source, str::to_owned),
+        let form = match segments[0].as_str() {
+            "EVALSHA" => Form::Digest,
+            "EVAL" => Form::Source,
             other => panic!("the store has no command {other}"),
         };
-        let script = SCRIPTS
-            .iter()
-            .find(|(_, source)| named(source) == segments[1]);
-        let (target, _) = script.expect("a script of ours");
+        let digests = DIGESTS.iter().map(String::as_str);
+        let mut scripts = SCRIPTS.iter().zip(digests);
+        let script = scripts.find(|((_, source), digest)| {
+            segments[1].as_str()
+                == if form == Form::Digest {
+                    digest
+                } else {
+                    *source
+                }
+        });
+        let ((target, _), _) = script.expect("a script of ours");
         let count: usize = segments[2].parse().unwrap();
         let (keys, args) = segments[3..].split_at(count);
         Self {
@@ -118,7 +129,7 @@ struct Stored {
 
 /// Redis.
 #[derive(Debug, Default)]
-pub(in crate::relay::tests) struct Store {
+pub(crate) struct Store {
     values: HashMap<String, Stored>,
     unloaded: HashSet<Target>,
     pub(super) now: Duration,
@@ -126,11 +137,11 @@ pub(in crate::relay::tests) struct Store {
 
 impl Store {
     /// As after a restart: no script is known.
-    pub(in crate::relay::tests) fn forget_scripts(&mut self) {
+    pub(crate) fn forget_scripts(&mut self) {
         self.unloaded = Target::STORE.into_iter().collect();
     }
 
-    pub(in crate::relay::tests) fn set(&mut self, key: &str, text: &str, ttl: Option<Duration>) {
+    pub(crate) fn set(&mut self, key: &str, text: &str, ttl: Option<Duration>) {
         let stored = Stored {
             text: text.to_owned(),
             until: ttl.map(|ttl| self.now + ttl),
@@ -138,15 +149,15 @@ impl Store {
         self.values.insert(key.to_owned(), stored);
     }
 
-    pub(in crate::relay::tests) fn remove(&mut self, key: &str) {
+    pub(crate) fn remove(&mut self, key: &str) {
         self.values.remove(key);
     }
 
-    pub(in crate::relay::tests) fn get(&self, key: &str) -> Option<String> {
+    pub(crate) fn get(&self, key: &str) -> Option<String> {
         self.stored(key).map(|stored| stored.text.clone())
     }
 
-    pub(in crate::relay::tests) fn ttl(&self, key: &str) -> Option<Duration> {
+    pub(crate) fn ttl(&self, key: &str) -> Option<Duration> {
         Some(self.stored(key)?.until? - self.now)
     }
 
@@ -184,9 +195,12 @@ impl Store {
                 None => vec![json!("gone")],
                 Some(text) => vec![json!("found"), json!(text)],
             },
-            (Target::Claim, [record, lease], [owner, life, read]) => {
-                self.claim(record, lease, owner, life, read)
-            }
+            (Target::Claim, [record, lease, mark], [owner, life, read]) => match self.get(record) {
+                None => vec![json!("gone")],
+                Some(text) if text != *read => vec![json!("changed"), json!(text)],
+                Some(_) if self.get(mark).is_some() => vec![json!("void")],
+                Some(_) => self.claim(lease, owner, life),
+            },
             (Target::Commit, [record, lease], [owner, read, write, ttl]) => {
                 let outcome = self.commit(record, read, write, ttl);
                 if outcome.len() == 1 {
@@ -194,8 +208,11 @@ impl Store {
                 }
                 outcome
             }
-            (Target::Release, [lease], [owner, void]) => {
-                self.release(lease, owner, void);
+            (Target::Release, [lease, mark], [owner, void]) => {
+                self.give_back(lease, owner);
+                if *void != "0" {
+                    self.set(mark, "1", Some(px(void)));
+                }
                 vec![json!("released")]
             }
             (Target::Delete, [record, lease], [owner, read]) => {
@@ -212,27 +229,11 @@ impl Store {
         }
     }
 
-    fn claim(
-        &mut self,
-        record: &str,
-        lease: &str,
-        owner: &str,
-        life: &str,
-        read: &str,
-    ) -> Vec<Value> {
-        match self.get(record) {
-            None => return vec![json!("gone")],
-            Some(text) if text != read => return vec![json!("changed"), json!(text)],
-            Some(_) => {}
-        }
+    fn claim(&mut self, lease: &str, owner: &str, life: &str) -> Vec<Value> {
         let mine = format!("1:{owner}");
-        match self.get(lease) {
-            Some(mark) if mark == format!("1!{owner}") => return vec![json!("void")],
-            Some(mark) if mark != mine && !mark.starts_with("1!") => {
-                let left = self.ttl(lease).map_or(-1, |ttl| ttl.as_millis() as i64);
-                return vec![json!("held"), json!(left)];
-            }
-            _ => {}
+        if self.get(lease).is_some_and(|held| held != mine) {
+            let left = self.ttl(lease).map_or(-1, |ttl| ttl.as_millis() as i64);
+            return vec![json!("held"), json!(left)];
         }
         self.set(lease, &mine, Some(px(life)));
         vec![json!("claimed")]
@@ -253,18 +254,6 @@ impl Store {
             self.set(record, write, ttl);
         }
         vec![json!("written")]
-    }
-
-    fn release(&mut self, lease: &str, owner: &str, void: &str) {
-        let held = self.get(lease);
-        let mine = held.as_deref() == Some(&format!("1:{owner}"));
-        if void == "0" {
-            if mine {
-                self.remove(lease);
-            }
-        } else if mine || held.is_none() {
-            self.set(lease, &format!("1!{owner}"), Some(px(void)));
-        }
     }
 
     fn give_back(&mut self, lease: &str, owner: &str) {
