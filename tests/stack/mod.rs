@@ -193,6 +193,19 @@ impl Stack {
         self.django.outstanding(&session.user) - 1
     }
 
+    /// Whether nobody holds the lease: there is none, or only the mark that a
+    /// claim of doubtful fate is void (contract, section 6.2).
+    pub fn lease_is_free(&self, session: &Session) -> bool {
+        match self.redis.get(&session.lease()) {
+            None => true,
+            Some(value) => {
+                let held = value.starts_with("1:");
+                assert!(held || value.starts_with("1!"), "no lease at all: {value}");
+                !held
+            }
+        }
+    }
+
     /// Everything the relay may write to, by name.
     fn writings(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();

@@ -148,6 +148,11 @@ impl<'a> SessionBuilder<'a> {
 }
 
 impl Session {
+    /// The key of the lease on this session's refresh (contract, section 6.2).
+    pub fn lease(&self) -> String {
+        format!("{{{}}}:refresh", self.key)
+    }
+
     /// The browser's `Cookie` line for the shipped configuration.
     pub fn cookie(&self) -> String {
         format!("{}={}", cookie::V5, self.v5())

@@ -93,10 +93,7 @@ fn a_bad_answer_is_503_and_keeps_the_session() {
             before,
             "{what}: the record is untouched"
         );
-        let lease = format!("{{{}}}:refresh", session.key);
-        wait::until("the lease is released", || {
-            stack.redis.get(&lease).is_none()
-        });
+        wait::until("the lease is released", || stack.lease_is_free(&session));
         if unknown {
             let counted = stack.stat(&counter("refresh_outcome_unknown"));
             assert_eq!(counted, unknown_before + 1, "{what} is counted");

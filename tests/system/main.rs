@@ -30,3 +30,4 @@ mod refresh;
 mod requests;
 mod scripts;
 mod storecalls;
+mod watchfulness;

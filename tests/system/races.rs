@@ -142,8 +142,7 @@ fn a_logout_during_a_refresh_stays_a_logout() {
         stack.whoami(&session).status == 401
     });
     assert_eq!(stack.redis.record(&session.key), None);
-    let lease = format!("{{{}}}:refresh", session.key);
-    assert_eq!(stack.redis.get(&lease), None);
+    wait::until("the lease is released", || stack.lease_is_free(&session));
     assert_eq!(stack.stat(&counter("revocations")), 1);
 }
 
@@ -370,8 +369,12 @@ fn a_new_configuration_lets_the_refresh_finish() {
     pending.leave();
     let envoy = stack.envoy();
     envoy.reconfigure(|config| config["cache"] = json!({"max_age": "1s"}));
-    let draining = || envoy.stat("listener_manager.total_listeners_draining") > 0;
-    wait::until("the old listener drains", draining);
+    // Only filter chains differ, so Envoy replaces those in the same listener.
+    let replaced = || envoy.stat("listener_manager.listener_in_place_updated") > 0;
+    wait::until("the new listener is in place", replaced);
+    // On a busy machine the old one may have drained between two looks.
+    let draining = || envoy.stat("listener_manager.total_filter_chains_draining") > 0;
+    wait::within(Duration::from_secs(2), draining);
     wait::until("the old listener is gone", || !draining());
     latch.open();
     wait::until("the new tokens are in Redis", || {

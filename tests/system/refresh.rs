@@ -158,16 +158,14 @@ fn the_lease_outlives_the_call_that_it_protects() {
     std::thread::scope(|scope| {
         let call = scope.spawn(|| stack.whoami(&session));
         stack.issuer.wait_for_calls(REFRESH, 1);
-        let lease = format!("{{{}}}:refresh", session.key);
-        assert!(stack.redis.get(&lease).is_some(), "there is a lease");
+        let lease = session.lease();
+        assert!(!stack.lease_is_free(&session), "there is a lease");
         let left = stack.redis.command(&["PTTL", &lease]).int();
         // issuer.timeout + 2 × store.timeout + 5 s.
         assert!((11_000..=15_400).contains(&left), "{left} ms");
         latch.open();
         session.assert_is_me(&call.join().expect("a request"));
-        wait::until("the lease is released", || {
-            stack.redis.get(&lease).is_none()
-        });
+        wait::until("the lease is released", || stack.lease_is_free(&session));
     });
 }
 
@@ -176,7 +174,7 @@ fn whoever_finds_the_lease_held_waits_and_takes_what_the_holder_wrote() {
     let stack = Stack::new();
     let session = stack.expired();
     // Another proxy has the lease, and writes half a second later.
-    let lease = format!("{{{}}}:refresh", session.key);
+    let lease = session.lease();
     stack
         .redis
         .command(&["SET", &lease, "1:somebody-else", "PX", "30000"]);
@@ -206,7 +204,7 @@ fn whoever_finds_the_lease_held_waits_and_takes_what_the_holder_wrote() {
 fn a_holder_that_is_gone_is_waited_for_no_longer_than_its_lease() {
     let stack = Stack::new();
     let session = stack.expired();
-    let lease = format!("{{{}}}:refresh", session.key);
+    let lease = session.lease();
     stack
         .redis
         .command(&["SET", &lease, "1:somebody-else", "PX", "1500"]);
@@ -218,7 +216,7 @@ fn a_holder_that_is_gone_is_waited_for_no_longer_than_its_lease() {
 fn a_lease_held_for_longer_than_the_wait_is_503() {
     let stack = Stack::with(|config| config["refresh"] = json!({"wait": "800ms"}));
     let session = stack.expired();
-    let lease = format!("{{{}}}:refresh", session.key);
+    let lease = session.lease();
     stack
         .redis
         .command(&["SET", &lease, "1:somebody-else", "PX", "30000"]);
@@ -231,7 +229,7 @@ fn a_lease_held_for_longer_than_the_wait_is_503() {
     );
     // In the background nobody waits for another's lease at all.
     let ahead = stack.session().access_left(40).save();
-    let lease = format!("{{{}}}:refresh", ahead.key);
+    let lease = ahead.lease();
     stack
         .redis
         .command(&["SET", &lease, "1:somebody-else", "PX", "30000"]);
@@ -242,7 +240,7 @@ fn a_lease_held_for_longer_than_the_wait_is_503() {
 fn those_who_wait_ask_once_per_worker_and_not_once_per_request() {
     let stack = Stack::build().workers(1).store_gate().start();
     let session = stack.expired();
-    let lease = format!("{{{}}}:refresh", session.key);
+    let lease = session.lease();
     stack
         .redis
         .command(&["SET", &lease, "1:somebody-else", "PX", "2000"]);

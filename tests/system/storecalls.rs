@@ -331,7 +331,7 @@ fn the_shipped_users_of_redis_can_do_what_they_need_and_no_more() {
             "{words:?}"
         );
     }
-    let lease = format!("{{{}}}:refresh", session.key);
+    let lease = session.lease();
     assert!(refused("web", &["GET", &lease]), "leases are the relay's");
     let record = stack.redis.command_as("web", &["GET", &session.key]);
     assert!(
