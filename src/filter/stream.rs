@@ -48,9 +48,10 @@ impl Stream {
         worker.request(self.id, &head, &self.phase)
     }
 
-    /// The rest of the request goes nowhere before its headers do. The host
-    /// holds it back by itself, unless `allow_on_headers_stop_iteration` is set.
-    fn rest(&self) -> Action {
+    /// Whether the request goes on. Its body goes nowhere before its headers do:
+    /// the host holds it back by itself, unless `allow_on_headers_stop_iteration`
+    /// is set.
+    fn goes_on(&self) -> Action {
         match self.phase.get() {
             Phase::Decided(Fate::GoesOn { .. }) => Action::Continue,
             _ => Action::Pause,
@@ -82,25 +83,20 @@ impl HttpContext for Stream {
                 .set(Phase::Decided(verdict::refuse(&HostError::NO_REQUEST)));
             return Action::Pause;
         };
-        let fate = self.decide(worker);
-        if let Some(fate) = fate {
+        if let Some(fate) = self.decide(worker) {
             self.phase.set(Phase::Decided(fate));
         }
+        // May bring the verdict of a request that was held a moment ago.
         worker.settle(self.id);
-        match fate {
-            Some(Fate::GoesOn { .. }) => Action::Continue,
-            // A request whose verdict came just now, in the root, goes on after
-            // this callback.
-            Some(Fate::Answered) | None => Action::Pause,
-        }
+        self.goes_on()
     }
 
     fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
-        self.rest()
+        self.goes_on()
     }
 
     fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
-        self.rest()
+        self.goes_on()
     }
 
     /// Also runs for answers that the proxy makes, this filter's own included.

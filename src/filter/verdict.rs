@@ -65,6 +65,7 @@ fn answer(reply: &Reply, code: &str) -> Result<(), HostError> {
 /// does not even do that, the request stays held until its stream times out.
 pub(super) fn refuse(error: &HostError) -> Fate {
     error!("a request was refused, because a host call did not work: {error}");
+    let _ = host::set_property(VERDICT, b"proxy_error");
     let headers = [
         ("content-type", "application/problem+json"),
         ("cache-control", "no-store"),
@@ -78,6 +79,9 @@ pub(super) fn refuse(error: &HostError) -> Fate {
     Fate::Answered
 }
 
+/// The filter state that holds the verdict's word.
+const VERDICT: &str = "token_relay.verdict";
+
 /// Leaves the verdict and the worker's name for the access log, where the
 /// request was one of the relay's: `%FILTER_STATE(wasm.token_relay.verdict:PLAIN)%`.
 /// A log that lacks them is no reason to refuse anything.
@@ -88,6 +92,6 @@ fn note(verdict: &Verdict, worker: &str) {
         Verdict::Inject(injection) => injection.source.word(),
         Verdict::Reply { problem, .. } => problem.code(),
     };
-    let _ = host::set_property("token_relay.verdict", word.as_bytes());
+    let _ = host::set_property(VERDICT, word.as_bytes());
     let _ = host::set_property("token_relay.worker", worker.as_bytes());
 }

@@ -11,10 +11,10 @@ use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
-use log::{error, info, log};
+use log::{error, log};
 
 use super::clock::Clock;
-use super::host;
+use super::host::{self, HostError};
 use super::reentry::Reentry;
 use super::verdict::{self, Fate};
 use crate::callout::{Callout, CalloutResult, Failure, Peer};
@@ -61,15 +61,15 @@ pub(super) struct Worker {
 
 struct Cluster {
     name: String,
-    /// The host refuses to send to it, and the operator has been told.
-    refusing: Cell<bool>,
+    /// When the operator was last told that the host refuses to send to it.
+    told: Cell<Option<Duration>>,
 }
 
 impl Cluster {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            refusing: Cell::new(false),
+            told: Cell::new(None),
         }
     }
 }
@@ -182,7 +182,9 @@ impl Worker {
     fn turn(&self) {
         let mut others = VecDeque::new();
         for _ in 0..=REFUSALS_PER_TURN {
-            for output in mem::take(&mut *self.outbox.borrow_mut()) {
+            // A statement of its own: the borrow must end before the host is called.
+            let batch = mem::take(&mut *self.outbox.borrow_mut());
+            for output in batch {
                 match output {
                     Output::Call { call, callout } => self.dispatch(call, &callout),
                     Output::Resume { stream, verdict } if self.may_resume(stream) => {
@@ -223,7 +225,11 @@ impl Worker {
         }
         let fate = verdict::carry_out(verdict, &self.name);
         phase.set(Phase::Decided(fate));
-        if matches!(fate, Fate::GoesOn { .. })
+        // Within its own callback a stream goes on by what that callback returns:
+        // the host would send the headers now, then see it pause, and keep the
+        // body for ever.
+        if elsewhere
+            && matches!(fate, Fate::GoesOn { .. })
             && let Err(error) = host::continue_request()
         {
             error!("a held request could not be resumed: {error}");
@@ -248,21 +254,27 @@ impl Worker {
         match host::dispatch_http_call(&cluster.name, headers, body, callout.timeout) {
             Ok(token) => {
                 self.calls.borrow_mut().insert(token, call);
-                if cluster.refusing.replace(false) {
-                    info!("the proxy sends to cluster {:?} again", cluster.name);
-                }
             }
             Err(error) => {
                 self.refused.borrow_mut().push_back(call);
-                if !cluster.refusing.replace(true) {
-                    error!(
-                        "the proxy does not send to cluster {:?}: there is no such cluster, or \
-                         it has no healthy endpoint ({error})",
-                        cluster.name
-                    );
-                }
+                self.tell_refusal(cluster, &error);
             }
         }
+    }
+
+    /// At most one line per cluster and second.
+    fn tell_refusal(&self, cluster: &Cluster, error: &HostError) {
+        let now = self.clock.now().mono;
+        let silent = |told: Duration| now < told + Duration::from_secs(1);
+        if cluster.told.get().is_some_and(silent) {
+            return;
+        }
+        cluster.told.set(Some(now));
+        error!(
+            "the proxy does not send to cluster {:?}: there is no such cluster, it has no healthy \
+             endpoint, or its limits are reached ({error})",
+            cluster.name
+        );
     }
 
     // The core.

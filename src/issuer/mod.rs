@@ -237,7 +237,10 @@ fn issued(access: Option<&Value>, refresh: Option<&Value>) -> Option<IssuedToken
     let access = access?.as_str().filter(|token| fits_header(token))?;
     let refresh = match refresh {
         None | Some(Value::Null) => None,
-        Some(refresh) => Some(refresh.as_str()?).filter(|token| !token.is_empty()),
+        Some(refresh) => match refresh.as_str()? {
+            "" => None,
+            token => Some(Some(token).filter(|token| fits_header(token))?),
+        },
     };
     Some(IssuedTokens {
         access: access.to_owned().into(),

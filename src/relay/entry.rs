@@ -17,7 +17,7 @@ use crate::reply::Problem;
 use crate::session::SessionId;
 use crate::store::{Command, RecordKey, StoreAnswer, StoreError};
 use crate::time::Now;
-use crate::tokens::{Freshness, Record};
+use crate::tokens::{Freshness, Record, RecordError};
 
 /// No session refreshes more often than this.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -243,13 +243,18 @@ impl Entry {
         match Record::parse(text, &core.fields) {
             Ok(record) => Some(record),
             Err(error) => {
-                let text = format!("a record in the store cannot be understood: {error}");
-                core.tell(now, Level::Error, Subject::RecordInvalid, &text);
-                self.known = None;
-                self.answer_all(core, Problem::RecordInvalid, None);
+                self.misunderstand(core, now, error);
                 None
             }
         }
+    }
+
+    /// The record is of no use; the requests are told.
+    pub(super) fn misunderstand(&mut self, core: &mut Core, now: Now, error: RecordError) {
+        let text = format!("a record in the store cannot be understood: {error}");
+        core.tell(now, Level::Error, Subject::RecordInvalid, &text);
+        self.known = None;
+        self.answer_all(core, Problem::RecordInvalid, None);
     }
 
     /// While the store still holds the presented refresh token, the refreshed

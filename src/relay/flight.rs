@@ -20,7 +20,7 @@ use crate::redacted::Redacted;
 use crate::reply::Problem;
 use crate::store::{Command, StoreAnswer, StoreError};
 use crate::time::Now;
-use crate::tokens::{Freshness, IssuedTokens, Record};
+use crate::tokens::{Freshness, IssuedTokens, Record, RecordError};
 
 /// The holder does not call the issuer unless the lease outlives that call by
 /// this much.
@@ -159,6 +159,16 @@ impl Entry {
         if matches!(command, Command::Claim { .. }) {
             flight.unsure |= unsure;
         }
+        let answer = match answer {
+            // Again the store holds more than its gateway shows: no use in trying
+            // again at once.
+            Ok(StoreAnswer::Changed(found))
+                if found == *flight.base.text() && !matches!(command, Command::Claim { .. }) =>
+            {
+                Err(StoreError::Malformed)
+            }
+            answer => answer,
+        };
         match flight.step {
             Step::Claiming { since } => self.on_claim(core, now, since, answer),
             Step::Committing(_) => self.on_commit(core, now, answer),
@@ -207,6 +217,12 @@ impl Entry {
         let base = flight.base.clone();
         let awaited = flight.looks > 0;
         self.end_flight(core, false);
+        if found == base.text().expose() {
+            // The store holds more than its gateway shows (Webdis cuts at a NUL):
+            // this record can never be compared, nor written back.
+            self.misunderstand(core, now, RecordError::Unfaithful);
+            return;
+        }
         let Some(record) = self.understand(core, now, found) else {
             return;
         };

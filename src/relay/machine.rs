@@ -136,15 +136,23 @@ impl Relay {
             required,
             cross_site,
             cookie: self.cookie_edit(&lookup, head),
-            login: reply::login_location(self.login_url.as_deref(), head),
+            login: None,
         };
-        match lookup {
-            Lookup::None => Some(asker.problem(Problem::NoSession, None)),
-            Lookup::Ambiguous => Some(asker.problem(Problem::SessionAmbiguous, None)),
+        let problem = match lookup {
+            Lookup::None => Problem::NoSession,
+            Lookup::Ambiguous => Problem::SessionAmbiguous,
             // On an optional route it depends on whether there is a token.
-            Lookup::Found(_) if required && cross_site => Some(refuse(Problem::CrossSite)),
-            Lookup::Found(id) => self.admit(now, stream, &id, asker),
-        }
+            Lookup::Found(_) if required && cross_site => Problem::CrossSite,
+            Lookup::Found(id) => {
+                let asker = match self.from_cache(now, &id, asker) {
+                    Ok(verdict) => return Some(verdict),
+                    Err(asker) => asker,
+                };
+                self.park(now, stream, &id, self.with_login(asker, head));
+                return None;
+            }
+        };
+        Some(self.with_login(asker, head).problem(problem, None))
     }
 
     fn cookie_edit(&self, lookup: &Lookup, head: &RequestHead<'_>) -> CookieEdit {
@@ -159,23 +167,29 @@ impl Relay {
         }
     }
 
-    /// A request of a session: at once from the cache, or parked.
-    fn admit(
-        &mut self,
-        now: Now,
-        stream: StreamId,
-        id: &SessionId,
-        asker: Asker,
-    ) -> Option<Verdict> {
-        if let Some(known) = self.cache.as_mut().and_then(|cache| cache.get(id)) {
-            let recent = now.mono <= known.confirmed + self.core.cache.max_age;
-            let freshness = known.record.freshness(now.unix, &self.core.refresh);
-            if recent && freshness == Freshness::Fresh {
-                let authorization = known.record.authorization();
-                let private = self.core.private_responses;
-                return Some(asker.inject(authorization, Source::Cache, private));
-            }
+    /// Where a page navigation is sent in place of a 401. Not needed, and not
+    /// paid for, where the cache has a token.
+    fn with_login(&self, mut asker: Asker, head: &RequestHead<'_>) -> Asker {
+        asker.login = reply::login_location(self.login_url.as_deref(), head);
+        asker
+    }
+
+    /// The verdict when the cache has a token that needs no care.
+    fn from_cache(&mut self, now: Now, id: &SessionId, asker: Asker) -> Result<Verdict, Asker> {
+        let Some(known) = self.cache.as_mut().and_then(|cache| cache.get(id)) else {
+            return Err(asker);
+        };
+        let recent = now.mono <= known.confirmed + self.core.cache.max_age;
+        if !recent || known.record.freshness(now.unix, &self.core.refresh) != Freshness::Fresh {
+            return Err(asker);
         }
+        let authorization = known.record.authorization();
+        let private = self.core.private_responses;
+        Ok(asker.inject(authorization, Source::Cache, private))
+    }
+
+    /// A request waits for its session.
+    fn park(&mut self, now: Now, stream: StreamId, id: &SessionId, asker: Asker) {
         self.activate(id);
         self.waiting.insert(stream, id.clone());
         let deadline = now.mono + self.core.refresh.wait;
@@ -186,7 +200,6 @@ impl Relay {
                 deadline,
             });
         });
-        None
     }
 
     fn activate(&mut self, id: &SessionId) {

@@ -16,9 +16,15 @@ use crate::reply::Problem;
 use crate::store::{Command, StoreAnswer, StoreError};
 use crate::time::Now;
 
-/// The time between the two reads: another writer that has rotated is given
-/// this long to store its tokens.
-pub(super) const REREAD: Duration = Duration::from_secs(2);
+/// The least time between the two reads.
+const REREAD_MIN: Duration = Duration::from_secs(2);
+
+/// The time between the two reads: another writer that has rotated is given this
+/// long to store its tokens. A write-back that is under way when the store comes
+/// back takes at most two time-outs and a pause until it is sent again.
+pub(super) fn reread(store_timeout: Duration) -> Duration {
+    REREAD_MIN.max(2 * store_timeout + 2 * super::writeback::RETRY_MAX)
+}
 
 /// The time until the store is asked again after it could not answer.
 const RETRY: Duration = Duration::from_millis(500);
@@ -109,12 +115,13 @@ impl Entry {
         else {
             return;
         };
+        let wait = reread(core.store_timeout);
         match confirming.first {
-            Some(first) if now.mono >= first + REREAD => self.delete(core),
-            Some(first) => confirming.read_at = Some(first + REREAD),
+            Some(first) if now.mono >= first + wait => self.delete(core),
+            Some(first) => confirming.read_at = Some(first + wait),
             None => {
                 confirming.first = Some(now.mono);
-                confirming.read_at = Some(now.mono + REREAD);
+                confirming.read_at = Some(now.mono + wait);
             }
         }
     }

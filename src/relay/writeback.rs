@@ -16,12 +16,11 @@ use crate::store::{Command, StoreAnswer, StoreError};
 use crate::time::Now;
 use crate::tokens::{IssuedTokens, Record};
 
-/// Bounds of the back-off between two attempts. With the time-outs of one
-/// attempt the longest must stay below [`super::refusal::REREAD`]: whoever
-/// claims the lease after us is refused by the issuer, and believes that only
-/// if our write does not arrive within that time.
+/// Bounds of the back-off between two attempts. Whoever claims the lease after us
+/// is refused by the issuer, and believes that only if our write does not arrive
+/// within [`super::refusal::reread`], which reckons with the longest.
 const RETRY_MIN: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_millis(500);
+pub(super) const RETRY_MAX: Duration = Duration::from_millis(500);
 
 /// Tokens on their way to the store.
 #[derive(Debug)]

@@ -45,6 +45,9 @@ type Members = BTreeMap<String, Box<RawValue>>;
 /// The record cannot be understood; says why without quoting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
+    /// Longer than [`MAX_RECORD`].
+    #[error("the record is larger than 128 KiB")]
+    TooLarge,
     /// Not a JSON object.
     #[error("the record is not a JSON object")]
     NotAnObject,
@@ -57,6 +60,9 @@ pub enum RecordError {
     /// A time is not a number of seconds.
     #[error("one of the record's times is not a number of seconds")]
     Time,
+    /// What the gateway shows is not what the store compares.
+    #[error("the record holds bytes that the gateway does not show, such as NUL")]
+    Unfaithful,
 }
 
 /// What may be done with an access token now.
@@ -70,6 +76,15 @@ pub enum Freshness {
     Stale,
 }
 
+/// A longer record is not taken, in bytes. A write-back carries two of them, each
+/// byte as up to three: it must fit into what the gateway takes, or a refresh
+/// could not be stored after the issuer has rotated. `envoy/webdis.json` allows
+/// 1 MiB (`http_max_request_size`).
+const MAX_RECORD: usize = 128 << 10;
+
+/// A longer token is none, in bytes: Envoy takes 60 KiB of headers.
+const MAX_TOKEN: usize = 16 << 10;
+
 /// The last second of the year 9999. A greater time is in milliseconds, a
 /// smaller one may be somebody's "never".
 const END_OF_TIME: u64 = 253_402_300_799;
@@ -77,6 +92,9 @@ const END_OF_TIME: u64 = 253_402_300_799;
 impl Record {
     /// Reads a record's JSON text.
     pub fn parse(text: &str, fields: &Fields) -> Result<Self, RecordError> {
+        if text.len() > MAX_RECORD {
+            return Err(RecordError::TooLarge);
+        }
         let members: Members = serde_json::from_str(text).map_err(|_| RecordError::NotAnObject)?;
         let access = string(&members, &fields.access).map_err(|_| RecordError::Access)?;
         let refresh = string(&members, &fields.refresh).map_err(|_| RecordError::Refresh)?;
@@ -189,10 +207,11 @@ impl Record {
 
     /// What is left of the refresh token's life at `unix` (system time since
     /// the epoch), at least a second: the TTL of the record's key. `None` when
-    /// its expiry is unknown.
+    /// its expiry is unknown, or in the past: this is asked about a token that
+    /// the issuer has just given or taken, so then the time is wrong, or a clock.
     pub fn remaining_life(&self, unix: Duration) -> Option<Duration> {
-        let exp = Duration::from_secs(self.refresh_exp?);
-        Some(exp.saturating_sub(unix).max(Duration::from_secs(1)))
+        let life = Duration::from_secs(self.refresh_exp?).checked_sub(unix)?;
+        (!life.is_zero()).then_some(life.max(Duration::from_secs(1)))
     }
 
     /// How fresh the access token is at `unix` (system time since the epoch).
@@ -227,9 +246,9 @@ impl Record {
 }
 
 /// A token that can stand in a header behind `Bearer `: visible ASCII, not
-/// empty.
+/// empty, at most 16 KiB.
 pub(crate) fn fits_header(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// When both are known, the earlier counts. A time that stands alone and lies

@@ -55,6 +55,8 @@ pub(crate) struct Host {
     pub(crate) logs: Vec<(u32, String)>,
     pub(crate) pending_done: BTreeSet<u32>,
     current: u32,
+    /// The stream whose request headers are being handed over.
+    in_headers: Option<u32>,
     tokens: u32,
     contexts_made: u32,
     configuration: Vec<u8>,
@@ -116,6 +118,10 @@ impl Host {
         } else {
             self.effective
         }
+    }
+
+    pub(crate) fn is_in_headers_of(&self, stream: u32) -> bool {
+        self.in_headers == Some(stream)
     }
 
     pub(crate) fn stream_mut(&mut self, id: u32) -> &mut Context {
@@ -253,8 +259,10 @@ pub(crate) fn request(root: u32, headers: &[(&str, &[u8])]) -> u32 {
             .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
             .collect();
         context.request_open = true;
+        host.in_headers = Some(id);
     });
     let (action, stopped) = call(id, || proxy_on_request_headers(id, headers.len(), true));
+    with(|host| host.in_headers = None);
     if action == 0 && !stopped {
         with(|host| {
             host.close_request_map(id);
