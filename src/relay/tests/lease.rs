@@ -34,6 +34,11 @@ fn those_who_find_it_held_look_again_once_per_worker_with_back_off() {
         let looks: Vec<_> = claims.filter(|made| made.worker == worker).collect();
         let gaps: Vec<Duration> = looks.windows(2).map(|two| two[1].at - two[0].at).collect();
         assert!(gaps.len() > 20, "{} looks in 5 s", gaps.len());
+        let owner = &looks[0].owner;
+        assert!(
+            looks.iter().all(|look| look.owner == *owner),
+            "one owner per flight, in all its looks"
+        );
         for (look, gap) in gaps.iter().enumerate() {
             let longest = [50, 100, 200].get(look).copied().unwrap_or(200);
             assert!((ms(25)..=ms(longest + 1)).contains(gap), "{look}: {gap:?}");
