@@ -122,3 +122,34 @@ fn the_earlier_of_two_times_counts() {
     assert_eq!(world.record(&alice)["access_exp"], json!(1_800_000_300));
     world.finish();
 }
+
+#[test]
+fn a_record_that_the_gateway_cuts_is_told_and_not_asked_for_again() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    let text = world.store.get(&alice.record()).unwrap();
+    world.store.set(&alice.record(), &format!("{text}\0"), None);
+    assert_eq!(world.ask_and_wait(0, &alice), "record_invalid");
+    assert_eq!(world.made(Target::Claim).len(), 1);
+    assert!(world.made(Target::Refresh).is_empty());
+    world.finish();
+}
+
+#[test]
+fn a_record_that_is_cut_during_a_refresh_is_tried_again_with_back_off() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    let text = world.store.get(&alice.record()).unwrap();
+    world.plan(Target::Refresh, Fate::slow(s(1)));
+    let stream = world.ask(0, &alice);
+    world.run_for(ms(500));
+    world.store.set(&alice.record(), &format!("{text}\0"), None);
+    world.run_until_decided();
+    assert_eq!(world.outcome(stream), "refreshed");
+    world.run_for(s(5));
+    assert!(world.made(Target::Commit).len() < 30);
+    world.store.set(&alice.record(), &text, None);
+    world.run_for(s(2));
+    assert_ne!(world.store.get(&alice.record()), Some(text));
+    world.finish();
+}

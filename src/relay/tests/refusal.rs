@@ -239,3 +239,17 @@ fn nothing_but_a_refusal_ends_a_session() {
         world.finish();
     }
 }
+
+#[test]
+fn the_two_reads_are_further_apart_where_the_store_may_be_slow() {
+    let mut world = World::with(1, |config| {
+        config.store.timeout = s(3);
+        config.refresh.wait = s(30);
+    });
+    let alice = refused(&mut world);
+    assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
+    let claims = world.made(Target::Claim);
+    // Two time-outs and two of the write-back's pauses.
+    assert!(claims[2].at - claims[1].at >= s(7));
+    world.finish();
+}

@@ -273,3 +273,16 @@ fn an_expiry_beyond_what_redis_takes_does_not_keep_tokens_from_being_stored() {
     assert!(world.issuer.is_live(&world.refresh_token(&alice)));
     world.finish();
 }
+
+#[test]
+fn an_expiry_in_the_past_is_no_reason_to_end_a_session_just_refreshed() {
+    let mut world = World::new(1);
+    world.issuer.rotation = false;
+    let alice = world.log_in_expired("alice");
+    // A lifetime where a date belongs.
+    world.rewrite(&alice, |record| record["refresh_exp"] = json!(86_400));
+    assert_eq!(world.ask_and_wait(0, &alice), "refreshed");
+    world.run_for(s(5));
+    assert_eq!(world.ask_and_wait(0, &alice), "store");
+    world.finish();
+}

@@ -211,13 +211,26 @@ fn milliseconds_are_told_from_seconds_where_no_jwt_helps() {
 }
 
 #[test]
+fn a_record_that_a_write_back_could_not_carry_is_refused() {
+    let with = |size: usize| parse(&json!({"access": "a", "note": "x".repeat(size)}));
+    let frame = json!({"access": "a", "note": ""}).to_string().len();
+    assert!(with(MAX_RECORD - frame).is_ok());
+    assert_eq!(with(MAX_RECORD - frame + 1), Err(RecordError::TooLarge));
+    let token = |size: usize| parse(&json!({"access": "a".repeat(size)}));
+    assert!(token(MAX_TOKEN).is_ok());
+    assert_eq!(token(MAX_TOKEN + 1), Err(RecordError::Access));
+}
+
+#[test]
 fn the_life_of_the_key_is_the_refresh_tokens_and_at_least_a_second() {
     let record = parse(&json!({"access": "a", "refresh": token(0, 900)})).unwrap();
     let life = |millis| record.remaining_life(Duration::from_millis(millis));
     assert_eq!(life(0), Some(Duration::from_secs(900)));
     assert_eq!(life(898_500), Some(Duration::from_millis(1500)));
     assert_eq!(life(899_500), Some(Duration::from_secs(1)));
-    assert_eq!(life(5_000_000), Some(Duration::from_secs(1)));
+    // The issuer has just taken it: the time is wrong, or a clock.
+    assert_eq!(life(900_000), None);
+    assert_eq!(life(5_000_000), None);
     let opaque = parse(&json!({"access": "a", "refresh": "r"})).unwrap();
     assert_eq!(opaque.remaining_life(Duration::ZERO), None);
 }

@@ -174,7 +174,7 @@ impl Store {
         if request.form == Form::Source {
             self.unloaded.remove(&request.target);
         }
-        let items = if self.unloaded.contains(&request.target) {
+        let mut items = if self.unloaded.contains(&request.target) {
             vec![
                 json!(false),
                 json!("NOSCRIPT No matching script. Please use EVAL."),
@@ -184,6 +184,12 @@ impl Store {
             items.extend(self.run(request));
             items
         };
+        // As Webdis 0.1.9: a string ends at its first NUL.
+        for item in &mut items {
+            if let Some(cut) = item.as_str().and_then(|text| text.split('\0').next()) {
+                *item = json!(cut);
+            }
+        }
         json!({ request.form.word(): items }).to_string()
     }
 
