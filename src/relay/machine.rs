@@ -144,7 +144,7 @@ impl Relay {
             // On an optional route it depends on whether there is a token.
             Lookup::Found(_) if required && cross_site => Problem::CrossSite,
             Lookup::Found(id) => {
-                let asker = match self.from_cache(now, &id, asker) {
+                let asker = match self.cached_verdict(now, &id, asker) {
                     Ok(verdict) => return Some(verdict),
                     Err(asker) => asker,
                 };
@@ -175,7 +175,7 @@ impl Relay {
     }
 
     /// The verdict when the cache has a token that needs no care.
-    fn from_cache(&mut self, now: Now, id: &SessionId, asker: Asker) -> Result<Verdict, Asker> {
+    fn cached_verdict(&mut self, now: Now, id: &SessionId, asker: Asker) -> Result<Verdict, Asker> {
         let Some(known) = self.cache.as_mut().and_then(|cache| cache.get(id)) else {
             return Err(asker);
         };
