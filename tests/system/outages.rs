@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::common::{THING, assert_problem, upstream_at};
+use crate::stack::client::Request;
 use crate::stack::session::Session;
 use crate::stack::{Stack, wait};
 
@@ -124,15 +125,14 @@ fn webdis_frozen_and_thawed() {
 
 #[test]
 fn a_fresh_token_in_the_cache_outlives_a_short_outage() {
-    let stack = Stack::with(|config| {
+    // One worker, so that it is known which cache knows the session.
+    let builder = Stack::build().workers(1).config(|config| {
         config["cache"] = json!({"max_age": "1ms", "max_stale": "60s"});
     });
+    let stack = builder.start();
     upstream_at(&stack, THING);
     let session = stack.login();
-    // Both workers get to know it.
-    for _ in 0..16 {
-        assert_eq!(status(&stack, &session), 200);
-    }
+    assert_eq!(status(&stack, &session), 200);
     stack.redis.freeze();
     for _ in 0..3 {
         assert_eq!(status(&stack, &session), 200);
@@ -142,6 +142,36 @@ fn a_fresh_token_in_the_cache_outlives_a_short_outage() {
     wait::until("the logout is seen again", || {
         status(&stack, &session) == 401
     });
+}
+
+#[test]
+fn a_body_arrives_when_envoy_refuses_to_ask_the_store_at_all() {
+    let builder = Stack::build().workers(1).config(|config| {
+        config["cache"] = json!({"max_age": "1ms", "max_stale": "10m"});
+    });
+    let builder = builder.bootstrap(|bootstrap| {
+        let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
+        let mut clusters = clusters.expect("clusters").iter_mut();
+        let webdis = clusters.find(|cluster| cluster["name"] == "webdis");
+        let webdis = webdis.expect("the cluster webdis");
+        // Without a healthy endpoint a call is refused before it is sent.
+        webdis["common_lb_config"] = json!({"healthy_panic_threshold": {"value": 0.0}});
+        webdis["health_checks"] = json!([{
+            "tcp_health_check": {}, "timeout": "5s", "interval": "0.1s",
+            "unhealthy_threshold": 1, "healthy_threshold": 1,
+        }]);
+    });
+    let stack = builder.start();
+    upstream_at(&stack, THING);
+    let session = stack.login();
+    let healthy = || stack.stat("cluster.webdis.membership_healthy") == 1;
+    wait::until("Envoy knows that Webdis is there", healthy);
+    assert_eq!(status(&stack, &session), 200);
+    stack.webdis.kill();
+    wait::until("Envoy knows that Webdis is gone", || !healthy());
+    let post = Request::post(THING).cookie(session.cookie()).body("hello");
+    assert_eq!(stack.send(&post).status, 200);
+    assert_eq!(stack.issuer.last(THING).body, b"hello");
 }
 
 #[test]
