@@ -1,12 +1,13 @@
 //! Redis and Webdis stopped, frozen, restarted. No outage ends a session
 //! (section 4), and no request hangs (section 8).
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{THING, assert_problem, upstream_at};
-use crate::stack::client::Request;
+use crate::common::{THING, assert_problem, counter, upstream_at};
 use crate::stack::session::Session;
 use crate::stack::{Stack, wait};
 
@@ -157,7 +158,7 @@ fn a_body_arrives_when_envoy_refuses_to_ask_the_store_at_all() {
         // Without a healthy endpoint a call is refused before it is sent.
         webdis["common_lb_config"] = json!({"healthy_panic_threshold": {"value": 0.0}});
         webdis["health_checks"] = json!([{
-            "tcp_health_check": {}, "timeout": "5s", "interval": "0.1s",
+            "tcp_health_check": {}, "timeout": "5s", "interval": "0.1s", "no_traffic_interval": "0.1s",
             "unhealthy_threshold": 1, "healthy_threshold": 1,
         }]);
     });
@@ -169,8 +170,20 @@ fn a_body_arrives_when_envoy_refuses_to_ask_the_store_at_all() {
     assert_eq!(status(&stack, &session), 200);
     stack.webdis.kill();
     wait::until("Envoy knows that Webdis is gone", || !healthy());
-    let post = Request::post(THING).cookie(session.cookie()).body("hello");
-    assert_eq!(stack.send(&post).status, 200);
+    let head = format!(
+        "POST {THING} HTTP/1.1\r\nhost: app.example.com\r\ncookie: {}\r\n\
+         content-length: 5\r\nconnection: close\r\n\r\n",
+        session.cookie()
+    );
+    let mut client = TcpStream::connect(stack.ingress()).expect("Envoy");
+    client.write_all(head.as_bytes()).expect("the head is sent");
+    // The body comes when the verdict is there, not in the same piece.
+    stack.wait_for_stat(&counter("requests.injected"), 2);
+    client.write_all(b"hello").expect("the body is sent");
+    client.set_read_timeout(Some(SOON)).expect("a time-out");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(stack.issuer.last(THING).body, b"hello");
 }
 
