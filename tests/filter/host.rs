@@ -56,7 +56,9 @@ pub(crate) struct Host {
     pub(crate) pending_done: BTreeSet<u32>,
     current: u32,
     /// The stream whose request headers are being handed over.
-    in_headers: Option<u32>,
+    pub(crate) in_headers: Option<u32>,
+    /// It was continued meanwhile.
+    pub(crate) continued_in_headers: bool,
     tokens: u32,
     contexts_made: u32,
     configuration: Vec<u8>,
@@ -118,10 +120,6 @@ impl Host {
         } else {
             self.effective
         }
-    }
-
-    pub(crate) fn is_in_headers_of(&self, stream: u32) -> bool {
-        self.in_headers == Some(stream)
     }
 
     pub(crate) fn stream_mut(&mut self, id: u32) -> &mut Context {
@@ -262,7 +260,15 @@ pub(crate) fn request(root: u32, headers: &[(&str, &[u8])]) -> u32 {
         host.in_headers = Some(id);
     });
     let (action, stopped) = call(id, || proxy_on_request_headers(id, headers.len(), true));
-    with(|host| host.in_headers = None);
+    with(|host| {
+        host.in_headers = None;
+        // Envoy would send the headers, then see the callback pause, and may keep
+        // the body for ever.
+        assert!(
+            !host.continued_in_headers,
+            "continued within its own callback"
+        );
+    });
     if action == 0 && !stopped {
         with(|host| {
             host.close_request_map(id);
