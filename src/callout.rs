@@ -42,6 +42,10 @@ pub enum CalloutResult {
 pub struct Answer {
     /// The status code, 0 if the host gave none that is a number.
     pub status: u16,
+    /// The `content-type` header's raw value, if there was one.
+    pub content_type: Option<Vec<u8>>,
+    /// There was a `set-cookie` header.
+    pub sets_cookie: bool,
     /// The `retry-after` header's raw value, if there was one.
     pub retry_after: Option<Vec<u8>>,
     /// False for an answer that the host made up (time-out 504, connect

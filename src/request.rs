@@ -1,6 +1,7 @@
 //! What the relay reads of a client's request.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// The head of a request, borrowed from the host's header map where possible.
 /// Values are raw bytes: a client may send anything. Repeated lines of one
@@ -19,6 +20,8 @@ pub struct RequestHead<'a> {
     pub upgrade: bool,
     /// `cookie`, folded.
     pub cookie: Option<Cow<'a, [u8]>>,
+    /// `content-type`.
+    pub content_type: Option<Cow<'a, [u8]>>,
     /// `accept`.
     pub accept: Option<Cow<'a, [u8]>>,
     /// `origin`.
@@ -31,6 +34,31 @@ pub struct RequestHead<'a> {
     pub has_sec_fetch: bool,
     /// `access-control-request-method` is present.
     pub has_request_method: bool,
+}
+
+/// The body of a request, once the relay has asked for it.
+#[derive(Clone, Copy)]
+pub enum RequestBody<'a> {
+    /// All of it.
+    Whole {
+        /// Its bytes; empty where there is none.
+        bytes: &'a [u8],
+        /// The caller's address as the proxy knows it, without a port, where it
+        /// is to be had: the issuer's throttling goes by it.
+        client: Option<&'a str>,
+    },
+    /// Longer than asked for; nothing of it was kept.
+    TooLarge,
+}
+
+/// Bodies hold passwords: none of their bytes are shown.
+impl fmt::Debug for RequestBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole { .. } => "[request body]",
+            Self::TooLarge => "[request body, too large]",
+        })
+    }
 }
 
 impl<'a> RequestHead<'a> {
@@ -52,6 +80,7 @@ impl<'a> RequestHead<'a> {
             b":scheme" => self.scheme = Cow::Borrowed(value),
             b":protocol" | b"upgrade" => self.upgrade = true,
             b"cookie" => fold(&mut self.cookie, value, b"; "),
+            b"content-type" => fold(&mut self.content_type, value, b", "),
             b"accept" => fold(&mut self.accept, value, b", "),
             b"origin" => fold(&mut self.origin, value, b", "),
             b"access-control-request-method" => self.has_request_method = true,

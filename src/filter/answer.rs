@@ -25,6 +25,8 @@ pub(super) fn read(num_headers: usize, body_size: usize) -> CalloutResult {
     };
     CalloutResult::Answer(Answer {
         status: headers.get(b":status").and_then(number).unwrap_or(0),
+        content_type: headers.get(b"content-type").map(<[u8]>::to_vec),
+        sets_cookie: headers.get(b"set-cookie").is_some(),
         retry_after: headers.get(b"retry-after").map(<[u8]>::to_vec),
         // Envoy's router adds it to what came from upstream, and only to that.
         from_peer: headers.get(b"x-envoy-upstream-service-time").is_some(),

@@ -29,6 +29,7 @@ pub(super) fn carry_out(verdict: &Verdict, worker: &str) -> Fate {
         }
         Verdict::Inject(injection) => inject(injection),
         Verdict::Reply { reply, problem } => answer(reply, problem.code()).map(|()| Fate::Answered),
+        Verdict::Answer { reply, word } => answer(reply, word).map(|()| Fate::Answered),
     };
     done.unwrap_or_else(|error| refuse(&error))
 }
@@ -91,6 +92,7 @@ fn note(verdict: &Verdict, worker: &str) {
         Verdict::Pass | Verdict::PassWithoutAuthorization => "pass",
         Verdict::Inject(injection) => injection.source.word(),
         Verdict::Reply { problem, .. } => problem.code(),
+        Verdict::Answer { word, .. } => word,
     };
     let _ = host::set_property(VERDICT, word.as_bytes());
     let _ = host::set_property("token_relay.worker", worker.as_bytes());

@@ -43,6 +43,7 @@ fn answer(status: u16, body: &str) -> Answer {
         retry_after: None,
         from_peer: true,
         body: body.as_bytes().to_vec().into(),
+        ..Answer::default()
     }
 }
 
@@ -352,8 +353,13 @@ proptest! {
         from_peer: bool,
         retry_after in prop::option::of(prop::collection::vec(any::<u8>(), 0..8)),
     ) {
-        let refused = read(Answer { status, retry_after, from_peer, body: body.clone().into() })
-            == RefreshAnswer::Refused;
+        let refused = read(Answer {
+            status,
+            retry_after,
+            from_peer,
+            body: body.clone().into(),
+            ..Answer::default()
+        }) == RefreshAnswer::Refused;
         let detail = serde_json::from_slice::<Value>(&body)
             .is_ok_and(|body| body.is_object() && body["detail"].is_string());
         prop_assert_eq!(refused, status == 401 && detail);

@@ -129,7 +129,10 @@ impl Core {
         match &verdict {
             Verdict::Inject(_) => self.count(Metric::Injected),
             Verdict::Reply { problem, .. } => self.count(Metric::from(*problem)),
-            Verdict::Off | Verdict::Pass | Verdict::PassWithoutAuthorization => {}
+            Verdict::Off
+            | Verdict::Pass
+            | Verdict::PassWithoutAuthorization
+            | Verdict::Answer { .. } => {}
         }
         self.out.push_back(Output::Resume { stream, verdict });
     }

@@ -65,6 +65,7 @@ impl Relay {
                     self.core.resume(stream, verdict);
                 }
             }
+            Input::Body { .. } => {}
             Input::Answer { call, result } => self.on_answer(now, call, result),
             Input::StreamGone { stream } => self.on_stream_gone(now, stream),
             Input::Timeout => {

@@ -26,7 +26,7 @@ use crate::callout::{Callout, CalloutResult};
 use crate::metrics::Metric;
 use crate::redacted::Redacted;
 use crate::reply::{Problem, Reply};
-use crate::request::RequestHead;
+use crate::request::{RequestBody, RequestHead};
 
 /// A request, as the shell names it; never used again after its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +45,13 @@ pub enum Input<'a> {
         stream: StreamId,
         /// Its head.
         head: &'a RequestHead<'a>,
+    },
+    /// The body that [`Output::ReadBody`] asked for came, or did not.
+    Body {
+        /// The request.
+        stream: StreamId,
+        /// Its body.
+        body: RequestBody<'a>,
     },
     /// A call ended.
     Answer {
@@ -71,6 +78,13 @@ pub enum Output {
         call: CallId,
         /// The request to send.
         callout: Callout,
+    },
+    /// The request is held and its body wanted, which [`Input::Body`] brings.
+    ReadBody {
+        /// The request.
+        stream: StreamId,
+        /// The longest body that is taken, in bytes.
+        limit: usize,
     },
     /// The fate of a request; exactly one for each.
     Resume {
@@ -102,6 +116,13 @@ pub enum Verdict {
         reply: Reply,
         /// Why: its code is the word in the access log.
         problem: Problem,
+    },
+    /// Is answered here, by one of the relay's endpoints.
+    Answer {
+        /// The answer.
+        reply: Reply,
+        /// What happened: one word for the access log.
+        word: &'static str,
     },
 }
 

@@ -21,6 +21,7 @@ impl World {
             Some((_, Verdict::Inject(injection))) => injection.source.word(),
             Some((_, Verdict::Reply { reply, .. })) if reply.status == 302 => "redirect",
             Some((_, Verdict::Reply { problem, .. })) => problem.code(),
+            Some((_, Verdict::Answer { word, .. })) => word,
         };
         word.to_owned()
     }

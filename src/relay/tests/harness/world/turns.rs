@@ -177,6 +177,7 @@ impl World {
                     self.logs.push((level, line));
                 }
                 Output::Resume { stream, verdict } => self.resume(worker, stream, verdict),
+                Output::ReadBody { .. } => panic!("no endpoint is configured"),
                 Output::Call { call, callout } => self.dispatch(worker, call, &callout),
             }
         }
@@ -357,6 +358,7 @@ fn from_peer(status: u16, body: &str, retry_after: Option<Vec<u8>>) -> CalloutRe
         retry_after,
         from_peer: true,
         body: body.as_bytes().to_vec().into(),
+        ..Answer::default()
     })
 }
 
@@ -368,8 +370,7 @@ pub(super) fn answer(status: u16, body: &str) -> CalloutResult {
 fn timed_out() -> CalloutResult {
     CalloutResult::Answer(Answer {
         status: 504,
-        retry_after: None,
-        from_peer: false,
         body: b"upstream request timeout".to_vec().into(),
+        ..Answer::default()
     })
 }
