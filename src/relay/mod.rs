@@ -6,6 +6,7 @@
 
 mod asker;
 mod core;
+mod endpoints;
 mod entry;
 mod flight;
 mod machine;
