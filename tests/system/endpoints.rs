@@ -10,7 +10,7 @@ use crate::stack::act::{Act, Latch};
 use crate::stack::client::Request;
 use crate::stack::django::{self, REVOKE, User, WHOAMI};
 use crate::stack::http::{self, Response};
-use crate::stack::{Stack, envoy, wait};
+use crate::stack::{Stack, cookie, envoy, jwt, wait};
 
 const LOGIN: &str = "/auth/login";
 const LOGOUT: &str = "/auth/logout";
@@ -447,4 +447,52 @@ fn without_allow_on_headers_stop_iteration_a_login_is_told_so() {
     );
     // What has no body works.
     assert_eq!(stack.send(&Request::get(SESSION)).status, 200);
+}
+
+/// As shipped: Next.js's server logs in at the internal listener, and the
+/// browser's requests come in at the other one.
+#[test]
+fn the_shipped_internal_listener_serves_a_server_and_the_other_one_does_not() {
+    let stack = Stack::new();
+    let internal = stack.envoy().at.internal;
+    let user = stack.django.new_user();
+    let login = Request::post(LOGIN)
+        .json(&credentials(&stack, &user))
+        .header("x-forwarded-for", "192.0.2.66, 203.0.113.5");
+    let answer = login.send(internal);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let id = answer.json()["session_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let made = Made::of(&stack, user, &id);
+    // The last one is whom the public listener saw.
+    let obtain = stack.issuer.last(OBTAIN);
+    assert_eq!(
+        obtain.header("x-forwarded-for").as_deref(),
+        Some("203.0.113.5")
+    );
+
+    let claims = json!({"sid": made.id, "exp": jwt::now() + 60});
+    let value = cookie::v5(&stack.auth_secret, cookie::V5, &claims);
+    let line = format!("{}={value}", cookie::V5);
+    let whoami = || Request::get(WHOAMI).cookie(&line);
+    assert_eq!(
+        stack.send(&whoami()).json()["username"],
+        made.user.name.as_str()
+    );
+    let server_component = whoami().send(internal);
+    assert_eq!(server_component.json()["username"], made.user.name.as_str());
+    let session = Request::get(SESSION).cookie(&line).send(internal);
+    assert_eq!(session.json()["authenticated"], true);
+
+    // Outside there are no endpoints: these paths are Next.js's.
+    for path in [LOGIN, LOGOUT, ADOPT] {
+        let before = stack.issuer.calls(path);
+        stack.send(&Request::post(path).body("{}"));
+        assert_eq!(stack.issuer.calls(path), before + 1, "{path}");
+    }
+    let logout = Request::post(LOGOUT).json(&json!({"session_id": made.id}));
+    assert_eq!(logout.send(internal).status, 204);
+    assert_eq!(stack.redis.get(&made.key()), None);
 }
