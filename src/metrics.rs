@@ -48,6 +48,23 @@ counters! {
     PathAmbiguous = "requests.path_ambiguous",
     /// Requests answered 404 `not_found`: a path of the issuer.
     NotFound = "requests.not_found",
+    /// Requests to an endpoint of the relay that it does not take as they are:
+    /// 400, 405, 408, 413, 415.
+    EndpointRejected = "endpoints.rejected",
+    /// Calls to the issuer's obtain endpoint.
+    LoginCalls = "login.calls",
+    /// Logins that the issuer accepted.
+    LoginAccepted = "login.accepted",
+    /// Logins that the issuer refused: wrong password, throttled and the like.
+    LoginRefused = "login.refused",
+    /// Logins that the issuer could not answer.
+    LoginUnavailable = "login.unavailable",
+    /// Logins answered as no issuer answers: a wrong configuration.
+    LoginMisconfigured = "login.misconfigured",
+    /// Sessions made by the endpoints login and adopt.
+    SessionsCreated = "sessions.created",
+    /// Sessions ended by a logout, or by a login that replaced them.
+    SessionsLoggedOut = "sessions.logged_out",
     /// Calls to the store, repeated ones included.
     StoreCalls = "store.calls",
     /// Calls to the store that failed, whatever the reason.
@@ -95,6 +112,11 @@ impl From<Problem> for Metric {
             Problem::RecordInvalid => Self::RecordInvalid,
             Problem::PathAmbiguous => Self::PathAmbiguous,
             Problem::NotFound => Self::NotFound,
+            Problem::MethodNotAllowed
+            | Problem::BodyTimeout
+            | Problem::BodyTooLarge
+            | Problem::MediaTypeUnsupported
+            | Problem::BodyInvalid => Self::EndpointRejected,
         }
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use crate::request::RequestHead;
@@ -31,10 +31,21 @@ pub enum Problem {
     PathAmbiguous,
     /// 404: a path of the issuer.
     NotFound,
+    /// 405: an endpoint does not take this method.
+    MethodNotAllowed,
+    /// 408: the body of a request to an endpoint did not come.
+    BodyTimeout,
+    /// 413: the body of a request to an endpoint is too large.
+    BodyTooLarge,
+    /// 415: the body of a request to an endpoint is not said to be JSON.
+    MediaTypeUnsupported,
+    /// 400: the body of a request to an endpoint is not what it takes.
+    BodyInvalid,
 }
 
-/// A whole HTTP answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A whole HTTP answer. A session id may be in it, so `Debug` shows the status
+/// only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// Status code.
     pub status: u16,
@@ -44,10 +55,22 @@ pub struct Reply {
     pub body: String,
 }
 
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A request path longer than this is not taken along to the login page.
 const MAX_CALLBACK: usize = 4 << 10;
 
 impl Problem {
+    /// What a 401 says in `WWW-Authenticate`: it must name a scheme (RFC 9110,
+    /// 15.5.2), and none of the registered ones means a cookie.
+    pub const CHALLENGE: &str = "Session realm=\"token-relay\"";
+
     /// Every problem, in the order of the contract's table.
     pub const ALL: &[Self] = &[
         Self::NoSession,
@@ -60,6 +83,11 @@ impl Problem {
         Self::RecordInvalid,
         Self::PathAmbiguous,
         Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::MediaTypeUnsupported,
+        Self::BodyInvalid,
     ];
 
     /// The status, the `code` and the title for people.
@@ -75,6 +103,15 @@ impl Problem {
             Self::RecordInvalid => (502, "record_invalid", "Session record not understood"),
             Self::PathAmbiguous => (400, "path_ambiguous", "Ambiguous path"),
             Self::NotFound => (404, "not_found", "Not found"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "Method not allowed"),
+            Self::BodyTimeout => (408, "body_timeout", "The request's body did not come"),
+            Self::BodyTooLarge => (413, "body_too_large", "The request's body is too large"),
+            Self::MediaTypeUnsupported => (
+                415,
+                "media_type_unsupported",
+                "application/json is expected",
+            ),
+            Self::BodyInvalid => (400, "body_invalid", "The request's body is not understood"),
         }
     }
 
@@ -97,12 +134,7 @@ impl Problem {
             ("cache-control", "no-store".to_owned()),
         ];
         match status {
-            // A 401 must name a scheme (RFC 9110, 15.5.2); none of the
-            // registered ones means a cookie.
-            401 => headers.push((
-                "www-authenticate",
-                "Session realm=\"token-relay\"".to_owned(),
-            )),
+            401 => headers.push(("www-authenticate", Self::CHALLENGE.to_owned())),
             503 => headers.push(("retry-after", whole_seconds(retry_after).to_string())),
             _ => {}
         }

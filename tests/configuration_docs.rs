@@ -199,6 +199,11 @@ fn the_tables_name_every_field_and_no_other() {
         ("routes", json!([{"?": 1}])),
         ("csrf", json!({"?": 1})),
         ("upstream", json!({"?": 1})),
+        ("endpoints", json!({"?": 1})),
+        ("endpoints.login", json!({"?": 1})),
+        ("endpoints.logout", json!({"?": 1})),
+        ("endpoints.session", json!({"?": 1})),
+        ("endpoints.adopt", json!({"?": 1})),
     ] {
         let change = if section.is_empty() {
             mistaken
@@ -219,7 +224,15 @@ fn the_tables_name_every_field_and_no_other() {
     }
     // Sections with a table of their own.
     for section in [
-        "session", "store", "issuer", "refresh", "cache", "routes", "csrf", "upstream",
+        "session",
+        "store",
+        "issuer",
+        "refresh",
+        "cache",
+        "routes",
+        "csrf",
+        "upstream",
+        "endpoints",
     ] {
         assert!(fields.remove(section), "{section}");
         assert!(PAGE.contains(&format!("\n## `{section}`\n")), "{section}");
@@ -267,6 +280,12 @@ fn what_is_required_is_required() {
     {
         let mut config = first_with(json!({
             "store": {"credentials": {"username": "relay", "password": {"env": "WEBDIS_PASSWORD"}}},
+            "endpoints": {
+                "login": {"path": "/auth/login", "reply": "body"},
+                "logout": {"path": "/auth/logout"},
+                "session": {"path": "/auth/session"},
+                "adopt": {"path": "/auth/adopt"},
+            },
         }));
         accepted(&config);
         let pointer = format!("/{}", row.path.replace("[]", "/0").replace('.', "/"));

@@ -9,9 +9,10 @@
 //! | `reader` | walks the tree, knows each value's path, collects every mistake |
 //! | `mistake` | what a mistake says, and how text of others is quoted |
 //! | `syntax`, `duration`, `secret` | forms that several fields share |
-//! | `session`, `store`, `issuer`, `timing`, `routes`, `web` | the fields themselves |
+//! | `session`, `store`, `issuer`, `timing`, `routes`, `web`, `endpoints` | the fields themselves |
 
 mod duration;
+mod endpoints;
 mod issuer;
 mod mistake;
 mod reader;
@@ -77,11 +78,20 @@ fn whole(root: &mut Section<'_>) -> Option<Config> {
     let issuer = root.section("issuer", issuer::issuer);
     let refresh = root.section("refresh", timing::refresh);
     let cache = root.section("cache", timing::cache);
-    let routes = root.required("routes", routes::ALLOWED, routes::routes);
+    let endpoints = root.section("endpoints", endpoints::endpoints);
+    let serves = endpoints
+        .as_ref()
+        .is_some_and(|e| e.iter().next().is_some());
+    let routes = if serves {
+        root.or("routes", Vec::new(), |field| routes::routes(field, true))
+    } else {
+        root.required("routes", routes::ALLOWED, |field| {
+            routes::routes(field, false)
+        })
+    };
     let csrf = root.section("csrf", web::csrf);
     let upstream = root.section("upstream", web::upstream);
     let login_url = root.optional("login_url", web::login_url);
-    root.optional("endpoints", web::endpoints);
 
     if let (Some(store), Some(refresh)) = (&store, &refresh) {
         timing::store_answers_in_time(root, store, refresh);
@@ -91,6 +101,15 @@ fn whole(root: &mut Section<'_>) -> Option<Config> {
     }
     if let (Some(Some(login_url)), Some(issuer), Some(routes)) = (&login_url, &issuer, &routes) {
         web::login_page_is_reachable(root, login_url, issuer, routes);
+    }
+
+    if let (Some(endpoints), Some(session)) = (&endpoints, &session) {
+        endpoints::cookie_can_be_set(root, endpoints, session);
+    }
+    if let (Some(endpoints), Some(issuer), Some(routes), Some(login_url)) =
+        (&endpoints, &issuer, &routes, &login_url)
+    {
+        endpoints::paths_are_free(root, endpoints, issuer, routes, login_url.as_deref());
     }
 
     Some(Config {
@@ -103,5 +122,6 @@ fn whole(root: &mut Section<'_>) -> Option<Config> {
         csrf: csrf?,
         upstream: upstream?,
         login_url: login_url?,
+        endpoints: endpoints?,
     })
 }

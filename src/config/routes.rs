@@ -12,7 +12,8 @@ const MAX_METHODS: usize = 16;
 /// What `routes` looks like.
 pub(super) const ALLOWED: &str = "a list such as [{prefix: /api/, session: required}]";
 
-pub(super) fn routes(field: Field<'_>) -> Option<Vec<RouteRule>> {
+/// `may_be_off`: the relay has endpoints, and so something to do without routes.
+pub(super) fn routes(field: Field<'_>, may_be_off: bool) -> Option<Vec<RouteRule>> {
     let mut seen: Vec<Option<RouteRule>> = Vec::new();
     let rules = field.list(MAX_ROUTES, ALLOWED, |item| {
         let rule = item.object(route);
@@ -28,7 +29,7 @@ pub(super) fn routes(field: Field<'_>) -> Option<Vec<RouteRule>> {
         seen.push(rule.clone());
         rule
     })?;
-    if rules.iter().all(|rule| rule.session == SessionRule::Off) {
+    if !may_be_off && rules.iter().all(|rule| rule.session == SessionRule::Off) {
         return field.refuse(
             if rules.is_empty() {
                 "an empty list"

@@ -2,6 +2,7 @@
 //! the configuration. What the operator reads is tested against the documents
 //! in `tests/configuration_docs.rs`.
 
+mod endpoints;
 mod input;
 mod issuer;
 mod robustness;

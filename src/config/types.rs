@@ -26,6 +26,8 @@ pub struct Config {
     pub upstream: UpstreamConfig,
     /// Where a page navigation without a session is sent.
     pub login_url: Option<String>,
+    /// Where the relay itself answers.
+    pub endpoints: EndpointsConfig,
 }
 
 /// `session`.
@@ -210,4 +212,80 @@ pub struct UpstreamConfig {
     pub strip_session_cookie: bool,
     /// Mark answers to injected requests as private to the cookie.
     pub private_responses: bool,
+}
+
+/// `endpoints`; what is `None` does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointsConfig {
+    /// Credentials in, a session out.
+    pub login: Option<LoginConfig>,
+    /// Path of the end of a session.
+    pub logout: Option<String>,
+    /// Path of the question whether there is a session.
+    pub session: Option<String>,
+    /// Path at which tokens got elsewhere become a session.
+    pub adopt: Option<String>,
+}
+
+/// `endpoints.login`.
+#[derive(Clone, Debug)]
+pub struct LoginConfig {
+    /// Its path.
+    pub path: String,
+    /// How the caller gets the session id.
+    pub reply: LoginReply,
+}
+
+/// `endpoints.login.reply`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginReply {
+    /// In a cookie: the caller is a browser.
+    Cookie,
+    /// In the body: the caller is a server.
+    Body,
+}
+
+/// One of the relay's endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `endpoints.login`.
+    Login,
+    /// `endpoints.logout`.
+    Logout,
+    /// `endpoints.session`.
+    Session,
+    /// `endpoints.adopt`.
+    Adopt,
+}
+
+impl Endpoint {
+    /// The field's name; also the word in access logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Session => "session",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
+impl EndpointsConfig {
+    /// Those that exist, each with its path.
+    pub fn iter(&self) -> impl Iterator<Item = (Endpoint, &str)> {
+        let login = self.login.as_ref().map(|login| &login.path);
+        [
+            (Endpoint::Login, login),
+            (Endpoint::Logout, self.logout.as_ref()),
+            (Endpoint::Session, self.session.as_ref()),
+            (Endpoint::Adopt, self.adopt.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(endpoint, path)| Some((endpoint, path?.as_str())))
+    }
+
+    /// Whether the relay itself sets, and expires, the session cookie.
+    pub fn sets_cookie(&self) -> bool {
+        matches!(&self.login, Some(login) if login.reply == LoginReply::Cookie)
+    }
 }

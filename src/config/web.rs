@@ -1,5 +1,4 @@
-//! What browsers and upstreams get to see: `csrf`, `upstream`, `login_url`,
-//! and `endpoints`, which is not yet supported.
+//! What browsers and upstreams get to see: `csrf`, `upstream`, `login_url`.
 
 use std::net::Ipv6Addr;
 
@@ -8,7 +7,6 @@ use super::reader::{Field, Section};
 use super::routes::rule_for;
 use super::syntax::{Underscore, host_and_port, is_plain_path};
 use super::types::{CsrfConfig, IssuerConfig, RouteRule, SessionRule, UpstreamConfig};
-use super::value::Value;
 
 const MAX_ORIGINS: usize = 64;
 
@@ -129,17 +127,5 @@ pub(super) fn login_page_is_reachable(
             format!("{shown}, which is a path of the issuer and answered 404"),
             allowed,
         );
-    }
-}
-
-/// Section 7 of the contract.
-pub(super) fn endpoints(field: Field<'_>) -> Option<()> {
-    match field.value() {
-        Value::Object(members) if members.is_empty() => Some(()),
-        Value::Object(_) => field.refuse(
-            "endpoints of the relay, which are not yet supported",
-            "nothing here, or {}",
-        ),
-        other => field.refuse(other.kind(), "nothing here, or {}"),
     }
 }

@@ -248,3 +248,104 @@ fn issued(access: Option<&Value>, refresh: Option<&Value>) -> Option<IssuedToken
         access_exp: None,
     })
 }
+
+/// Credentials that are no JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadCredentials;
+
+/// An issuer's refusal of credentials, fit to be passed on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its status.
+    pub status: u16,
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// Its `Retry-After`.
+    pub retry_after: Option<String>,
+    /// Its body.
+    pub body: String,
+}
+
+impl Refusal {
+    /// Without what would finish an allauth login.
+    #[must_use]
+    pub fn without_session_token(self) -> Self {
+        self
+    }
+}
+
+/// What an issuer made of credentials.
+pub enum ObtainAnswer {
+    /// It gave tokens.
+    Accepted(IssuedTokens),
+    /// It does not take them.
+    Refused(Refusal),
+    /// It cannot answer now.
+    Unavailable {
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// It answers, but not as the configured issuer does.
+    Misconfigured {
+        /// What the operator should look at.
+        why: Misconfiguration,
+    },
+}
+
+impl Issuer {
+    /// The call that trades credentials for tokens.
+    ///
+    /// # Errors
+    /// They are no JSON object.
+    pub fn obtain(
+        &self,
+        credentials: &[u8],
+        client: Option<&str>,
+    ) -> Result<Callout, BadCredentials> {
+        let _: Map<String, Value> =
+            serde_json::from_slice(credentials).map_err(|_| BadCredentials)?;
+        let mut callout = self.refresh.call(credentials.to_vec());
+        if let Some(path) = callout.headers.get_mut(1) {
+            path.1 = "/api/token/".to_owned().into();
+        }
+        if let Some(client) = client {
+            let forwarded = ("x-forwarded-for".to_owned(), client.to_owned().into());
+            callout.headers.push(forwarded);
+        }
+        Ok(callout)
+    }
+
+    /// Reads how the call of [`Issuer::obtain`] ended.
+    pub fn read_obtain(&self, result: &CalloutResult, _now: Duration) -> ObtainAnswer {
+        let CalloutResult::Answer(answer) = result else {
+            return ObtainAnswer::Unavailable { retry_after: None };
+        };
+        let text = |value: &Option<Vec<u8>>| {
+            value
+                .as_deref()
+                .and_then(|value| str::from_utf8(value).ok())
+                .map(str::to_owned)
+        };
+        match answer.status {
+            400 | 401 | 429 => ObtainAnswer::Refused(Refusal {
+                status: answer.status,
+                content_type: text(&answer.content_type)
+                    .unwrap_or_else(|| "application/json".to_owned()),
+                retry_after: text(&answer.retry_after),
+                body: String::from_utf8_lossy(answer.body.expose()).into_owned(),
+            }),
+            500..=599 => ObtainAnswer::Unavailable {
+                retry_after: retry_after(answer),
+            },
+            status => {
+                let members = object(answer).unwrap_or_default();
+                issued(members.get("access"), members.get("refresh")).map_or(
+                    ObtainAnswer::Misconfigured {
+                        why: Misconfiguration::Status(status),
+                    },
+                    ObtainAnswer::Accepted,
+                )
+            }
+        }
+    }
+}

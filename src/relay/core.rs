@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use log::Level;
 
+use super::endpoints::VisitId;
 use super::notices::{Notices, Subject};
 use super::random::Random;
 use super::{CallId, Output, StreamId, Verdict};
@@ -17,6 +18,7 @@ use crate::redacted::Redacted;
 use crate::session::SessionId;
 use crate::store::{Command, Form, RecordKey, Store, StoreAnswer, StoreError};
 use crate::time::Now;
+use crate::tokens::RecordError;
 
 /// A lease outlives the call that it protects by this much, beside two calls
 /// to the store.
@@ -41,16 +43,28 @@ pub(super) struct Core {
     last_call: u64,
 }
 
+/// Who made a call, and is told how it ended.
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
+    /// An active session.
+    Session(SessionId),
+    /// A request at an endpoint.
+    Visit(VisitId),
+}
+
 /// A call in flight.
 #[derive(Debug)]
 enum Pending {
     Store(StoreCall),
     Refresh(SessionId),
+    Obtain(VisitId),
     Revoke,
 }
 
 #[derive(Debug)]
 struct StoreCall {
+    caller: Caller,
+    /// The session that it is about.
     id: SessionId,
     key: RecordKey,
     command: Command,
@@ -62,17 +76,19 @@ struct StoreCall {
     unsure: bool,
 }
 
-/// What an answer means to the session that asked.
+/// What an answer means to the caller.
 #[derive(Debug)]
 pub(super) enum Event {
     /// The store answered, or failed twice.
     Stored {
+        /// The session that the call was about.
+        id: SessionId,
         command: Command,
         answer: Result<StoreAnswer, StoreError>,
         /// An attempt went unanswered and may still be carried out.
         unsure: bool,
     },
-    /// The issuer's refresh endpoint answered.
+    /// The issuer's refresh or obtain endpoint answered.
     Issued(CalloutResult),
 }
 
@@ -139,7 +155,26 @@ impl Core {
 
     /// Asks the store.
     pub(super) fn ask_store(&mut self, id: &SessionId, key: &RecordKey, command: Command) {
+        self.begin_store(Caller::Session(id.clone()), id, key, command);
+    }
+
+    /// Asks the store about a session on behalf of a request at an endpoint.
+    pub(super) fn ask_store_for(&mut self, visit: VisitId, id: &SessionId, command: Command) {
+        let key = self.store.key(id);
+        self.begin_store(Caller::Visit(visit), id, &key, command);
+    }
+
+    /// Stores the record of a new session, under an id that is made anew for each
+    /// attempt: one that was given up and arrives late makes a session that nobody
+    /// can name.
+    pub(super) fn create_session(&mut self, visit: VisitId, command: Command) {
+        let id = self.random.session_id();
+        self.ask_store_for(visit, &id, command);
+    }
+
+    fn begin_store(&mut self, caller: Caller, id: &SessionId, key: &RecordKey, command: Command) {
         self.send_store(StoreCall {
+            caller,
             id: id.clone(),
             key: key.clone(),
             command,
@@ -157,8 +192,18 @@ impl Core {
         self.send(Pending::Refresh(id.clone()), callout);
     }
 
+    /// Sends somebody's credentials to the issuer.
+    pub(super) fn obtain(&mut self, visit: VisitId, callout: Callout) {
+        self.count(Metric::LoginCalls);
+        self.send(Pending::Obtain(visit), callout);
+    }
+
     /// Revokes a refresh token that no session holds. Nobody waits for it.
-    pub(super) fn revoke(&mut self, refresh: &Redacted<String>) {
+    pub(super) fn revoke(
+        &mut self,
+        refresh: &Redacted<String>,
+        _access: Option<&Redacted<String>>,
+    ) {
         self.count(Metric::Revocations);
         let callout = self.issuer.revoke(refresh);
         self.send(Pending::Revoke, callout);
@@ -171,6 +216,15 @@ impl Core {
             .store
             .call(&call.key, &call.command, &call.nonce, call.form);
         self.send(Pending::Store(call), callout);
+    }
+
+    /// Makes a store call that failed once more.
+    fn send_again(&mut self, mut call: StoreCall) {
+        if matches!(call.command, Command::Create { .. }) {
+            call.id = self.random.session_id();
+            call.key = self.store.key(&call.id);
+        }
+        self.send_store(call);
     }
 
     fn send(&mut self, pending: Pending, callout: Callout) {
@@ -188,14 +242,15 @@ impl Core {
         now: Now,
         call: CallId,
         result: CalloutResult,
-        wanted: impl FnOnce(&SessionId, &Command) -> bool,
-    ) -> Option<(SessionId, Event)> {
+        wanted: impl FnOnce(&Caller, &Command) -> bool,
+    ) -> Option<(Caller, Event)> {
         match self.calls.remove(&call)? {
             Pending::Revoke => {
                 self.revoked(now, &result);
                 None
             }
-            Pending::Refresh(id) => Some((id, Event::Issued(result))),
+            Pending::Refresh(id) => Some((Caller::Session(id), Event::Issued(result))),
+            Pending::Obtain(visit) => Some((Caller::Visit(visit), Event::Issued(result))),
             Pending::Store(call) => self.stored(now, call, &result, wanted),
         }
     }
@@ -205,39 +260,40 @@ impl Core {
         now: Now,
         mut call: StoreCall,
         result: &CalloutResult,
-        wanted: impl FnOnce(&SessionId, &Command) -> bool,
-    ) -> Option<(SessionId, Event)> {
+        wanted: impl FnOnce(&Caller, &Command) -> bool,
+    ) -> Option<(Caller, Event)> {
         let answer = self.store.read(result, call.form, &call.nonce);
         if let Err(error) = &answer {
             if *error == StoreError::NoScript && call.form == Form::Digest {
                 call.form = Form::Source;
                 // An error carries no nonce: it may be another call's.
                 call.unsure = true;
-                self.send_store(call);
+                self.send_again(call);
                 return None;
             }
             self.store_failed(now, error);
-            let retry = !call.repeated && wanted(&call.id, &call.command);
+            let retry = !call.repeated && wanted(&call.caller, &call.command);
             call.repeated = true;
             call.unsure = true;
             if retry {
                 call.form = Form::Digest;
-                self.send_store(call);
+                self.send_again(call);
                 return None;
             }
         }
-        let StoreCall {
-            id,
-            command,
-            unsure,
-            ..
-        } = call;
         let event = Event::Stored {
-            command,
+            id: call.id,
+            command: call.command,
             answer,
-            unsure,
+            unsure: call.unsure,
         };
-        Some((id, event))
+        Some((call.caller, event))
+    }
+
+    /// The operator is told of a record that is of no use.
+    pub(super) fn misunderstood(&mut self, now: Now, error: RecordError) {
+        let text = format!("a record in the store cannot be understood: {error}");
+        self.tell(now, Level::Error, Subject::RecordInvalid, &text);
     }
 
     fn store_failed(&mut self, now: Now, error: &StoreError) {

@@ -6,12 +6,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use log::Level;
-
 use super::asker::Asker;
 use super::core::Core;
 use super::flight::Flight;
-use super::notices::Subject;
 use super::{Source, StreamId, Verdict};
 use crate::reply::Problem;
 use crate::session::SessionId;
@@ -251,8 +248,7 @@ impl Entry {
 
     /// The record is of no use; the requests are told.
     pub(super) fn misunderstand(&mut self, core: &mut Core, now: Now, error: RecordError) {
-        let text = format!("a record in the store cannot be understood: {error}");
-        core.tell(now, Level::Error, Subject::RecordInvalid, &text);
+        core.misunderstood(now, error);
         self.known = None;
         self.answer_all(core, Problem::RecordInvalid, None);
     }

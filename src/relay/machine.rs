@@ -8,12 +8,13 @@ use std::time::Duration;
 use lru::LruCache;
 
 use super::asker::Asker;
-use super::core::{Core, Event};
+use super::core::{Caller, Core, Event};
+use super::endpoints::{self, Endpoints};
 use super::entry::{Entry, Known, Parked};
 use super::timers::Timers;
 use super::{CallId, CookieEdit, Input, Output, Source, StreamId, Verdict};
 use crate::callout::CalloutResult;
-use crate::config::Config;
+use crate::config::{Config, Endpoint};
 use crate::redacted::Redacted;
 use crate::reply::{self, Problem};
 use crate::request::RequestHead;
@@ -30,6 +31,7 @@ pub struct Relay {
     strip_session_cookie: bool,
     login_url: Option<String>,
     core: Core,
+    endpoints: Endpoints,
     /// Sessions with something going on; the others are in `cache`.
     active: HashMap<SessionId, Box<Entry>>,
     /// Records at rest, least recently used first; `None`: switched off.
@@ -50,6 +52,7 @@ impl Relay {
             strip_session_cookie: config.upstream.strip_session_cookie,
             login_url: config.login_url.clone(),
             core: Core::new(config, seed),
+            endpoints: Endpoints::new(config),
             active: HashMap::new(),
             cache: max_sessions.map(LruCache::new),
             waiting: HashMap::new(),
@@ -65,10 +68,14 @@ impl Relay {
                     self.core.resume(stream, verdict);
                 }
             }
-            Input::Body { .. } => {}
+            Input::Body { stream, body } => {
+                self.endpoints.on_body(&mut self.core, now, stream, body);
+                self.forget_ended(now);
+            }
             Input::Answer { call, result } => self.on_answer(now, call, result),
             Input::StreamGone { stream } => self.on_stream_gone(now, stream),
             Input::Timeout => {
+                self.endpoints.on_time(&mut self.core, now);
                 for id in self.timers.due(now.mono) {
                     self.with_entry(now, &id, |entry, core| entry.on_time(core, now));
                 }
@@ -88,12 +95,15 @@ impl Relay {
 
     /// When (on [`Now::mono`]) to come with [`Input::Timeout`], if at all.
     pub fn wake_at(&self) -> Option<Duration> {
-        self.timers.next()
+        let wakes = [self.timers.next(), self.endpoints.next_wake()];
+        wakes.into_iter().flatten().min()
     }
 
     /// Nothing is in flight: the relay may be dropped without losing anything.
     pub fn is_idle(&self) -> bool {
-        !self.core.has_calls() && self.active.values().all(|entry| entry.is_idle())
+        !self.core.has_calls()
+            && self.endpoints.is_idle()
+            && self.active.values().all(|entry| entry.is_idle())
     }
 
     /// How much is remembered.
@@ -106,6 +116,7 @@ impl Relay {
             timers: self.timers.len(),
             calls: self.core.calls_under_way(),
             outputs: self.core.out.len(),
+            visits: self.endpoints.len(),
         }
     }
 
@@ -123,6 +134,13 @@ impl Relay {
                 return Some(Verdict::PassWithoutAuthorization);
             }
             Routing::Hidden => return Some(refuse(Problem::NotFound)),
+            Routing::Endpoint {
+                cross_site: true, ..
+            } => return Some(refuse(Problem::CrossSite)),
+            Routing::Endpoint { endpoint, .. } => {
+                self.visit(now, stream, endpoint, head);
+                return None;
+            }
             Routing::PathAmbiguous => return Some(refuse(Problem::PathAmbiguous)),
             Routing::Session {
                 required,
@@ -154,6 +172,36 @@ impl Relay {
             }
         };
         Some(self.with_login(asker, head).problem(problem, None))
+    }
+
+    /// A request at one of the relay's own endpoints.
+    fn visit(&mut self, now: Now, stream: StreamId, endpoint: Endpoint, head: &RequestHead<'_>) {
+        if let Err(verdict) = endpoints::admit(endpoint, head) {
+            self.core.resume(stream, verdict);
+            return;
+        }
+        let cookies = match (&head.cookie, endpoint) {
+            (None, _) => Vec::new(),
+            (Some(cookie), Endpoint::Session) => match self.reader.read(cookie, now.unix) {
+                Lookup::Found(id) => vec![id],
+                Lookup::None | Lookup::Ambiguous => Vec::new(),
+            },
+            (Some(cookie), _) => self.reader.all(cookie, now.unix),
+        };
+        let core = &mut self.core;
+        self.endpoints
+            .on_request(core, now, stream, endpoint, cookies);
+    }
+
+    /// A session that was ended at an endpoint is not sent a token any more by
+    /// this worker; others notice within `cache.max_age`.
+    fn forget_ended(&mut self, now: Now) {
+        for id in self.endpoints.take_ended() {
+            if let Some(cache) = &mut self.cache {
+                cache.pop(&id);
+            }
+            self.with_entry(now, &id, |entry, core| entry.end(core));
+        }
     }
 
     fn cookie_edit(&self, lookup: &Lookup, head: &RequestHead<'_>) -> CookieEdit {
@@ -215,12 +263,20 @@ impl Relay {
     fn on_answer(&mut self, now: Now, call: CallId, result: CalloutResult) {
         let active = &self.active;
         // A read for nobody is not worth a second attempt.
-        let wanted = |id: &SessionId, command: &Command| {
-            !matches!(command, Command::Read)
-                || active.get(id).is_some_and(|entry| !entry.parked.is_empty())
+        let wanted = |caller: &Caller, command: &Command| match (caller, command) {
+            (Caller::Session(id), Command::Read) => {
+                active.get(id).is_some_and(|entry| !entry.parked.is_empty())
+            }
+            _ => true,
         };
-        let Some((id, event)) = self.core.answered(now, call, result, wanted) else {
-            return;
+        let (id, event) = match self.core.answered(now, call, result, wanted) {
+            None => return,
+            Some((Caller::Session(id), event)) => (id, event),
+            Some((Caller::Visit(visit), event)) => {
+                self.endpoints.on_event(&mut self.core, now, visit, event);
+                self.forget_ended(now);
+                return;
+            }
         };
         self.with_entry(now, &id, |entry, core| match event {
             Event::Issued(result) => entry.on_issued(core, now, &result),
@@ -233,11 +289,13 @@ impl Relay {
                 command,
                 answer,
                 unsure,
+                ..
             } => entry.on_flight_answer(core, now, &command, answer, unsure),
         });
     }
 
     fn on_stream_gone(&mut self, now: Now, stream: StreamId) {
+        self.endpoints.on_gone(stream);
         if let Some(id) = self.waiting.remove(&stream) {
             self.with_entry(now, &id, |entry, _| {
                 entry.parked.retain(|parked| parked.stream != stream);
@@ -280,6 +338,7 @@ pub(crate) struct Sizes {
     pub(super) timers: usize,
     pub(super) calls: usize,
     pub(super) outputs: usize,
+    pub(super) visits: usize,
 }
 
 fn refuse(problem: Problem) -> Verdict {

@@ -23,6 +23,8 @@ pub(super) enum Subject {
     WritebackDelayed,
     SessionEnded,
     RevocationFailed,
+    LoginFailed,
+    BodyMissing,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +35,7 @@ struct Tally {
 
 /// Counts the lines of each subject.
 #[derive(Debug, Default)]
-pub(super) struct Notices([Tally; 9]);
+pub(super) struct Notices([Tally; 11]);
 
 impl Notices {
     /// Logs the line unless its subject was logged within the last second.

@@ -190,7 +190,7 @@ impl Entry {
         if let Some(new) = committing.tokens.refresh.as_ref()
             && base.refresh() != Some(new)
         {
-            core.revoke(new);
+            core.revoke(new, None);
         }
     }
 }

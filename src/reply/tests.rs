@@ -29,6 +29,11 @@ fn each_problem_has_the_status_and_code_of_the_contract() {
         (502, "record_invalid"),
         (400, "path_ambiguous"),
         (404, "not_found"),
+        (405, "method_not_allowed"),
+        (408, "body_timeout"),
+        (413, "body_too_large"),
+        (415, "media_type_unsupported"),
+        (400, "body_invalid"),
     ];
     assert_eq!(rows, expected);
 }

@@ -6,7 +6,9 @@ mod paths;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{Config, CsrfConfig, IssuerConfig, PathMatch, RouteRule, SessionRule};
+use crate::config::{
+    Config, CsrfConfig, Endpoint, IssuerConfig, PathMatch, RouteRule, SessionRule,
+};
 use crate::request::RequestHead;
 
 /// What the routes say about a request before its session is looked at.
@@ -16,6 +18,13 @@ pub enum Routing {
     Off,
     /// A path of the issuer, reached from outside: 404.
     Hidden,
+    /// The relay itself answers.
+    Endpoint {
+        /// Which one.
+        endpoint: Endpoint,
+        /// An unsafe request that another site may have caused.
+        cross_site: bool,
+    },
     /// A path that a lenient upstream may read as another: 400.
     PathAmbiguous,
     /// A CORS preflight: goes on without a session. On a required route the
@@ -38,6 +47,7 @@ pub struct Routes {
     rules: Vec<Rule>,
     /// The issuer's paths as Django reads them, without a trailing slash.
     hidden: Vec<Vec<u8>>,
+    endpoints: Vec<(Vec<u8>, Endpoint)>,
     csrf: csrf::Csrf,
 }
 
@@ -57,6 +67,7 @@ enum Pattern {
 /// Where a path leads.
 enum Place {
     Hidden,
+    Endpoint(Endpoint),
     Ambiguous,
     Under(SessionRule),
 }
@@ -64,7 +75,13 @@ enum Place {
 impl Routes {
     /// Prepares the rules, the issuer's paths and the CSRF origins.
     pub fn new(config: &Config) -> Self {
-        Self::build(&config.routes, &config.issuer, &config.csrf)
+        let endpoints = config.endpoints.iter();
+        Self {
+            endpoints: endpoints
+                .map(|(endpoint, path)| (path.as_bytes().to_vec(), endpoint))
+                .collect(),
+            ..Self::build(&config.routes, &config.issuer, &config.csrf)
+        }
     }
 
     fn build(rules: &[RouteRule], issuer: &IssuerConfig, csrf: &CsrfConfig) -> Self {
@@ -79,6 +96,7 @@ impl Routes {
         Self {
             rules: rules.iter().map(Rule::new).collect(),
             hidden,
+            endpoints: Vec::new(),
             csrf: csrf::Csrf::new(csrf),
         }
     }
@@ -92,6 +110,10 @@ impl Routes {
         let path = paths::without_query(&request.path);
         match self.place(&request.method, path) {
             Place::Hidden => Routing::Hidden,
+            Place::Endpoint(endpoint) => Routing::Endpoint {
+                endpoint,
+                cross_site: self.csrf.is_cross_site(request),
+            },
             Place::Ambiguous => Routing::PathAmbiguous,
             Place::Under(SessionRule::Off) => Routing::Off,
             Place::Under(rule) => {
@@ -115,6 +137,9 @@ impl Routes {
             // path through.
             return Place::Ambiguous;
         }
+        if let Some(endpoint) = self.endpoint(path) {
+            return Place::Endpoint(endpoint);
+        }
         if paths::is_plain(path) {
             return if self.is_hidden(path) {
                 Place::Hidden
@@ -136,6 +161,14 @@ impl Routes {
         if decoded.iter().any(|path| self.is_hidden(path)) {
             return Place::Hidden;
         }
+        let readings = resolved.iter().chain(&decoded);
+        if readings
+            .into_iter()
+            .any(|path| self.endpoint(path).is_some())
+        {
+            // Not what is written, but perhaps what is meant.
+            return Place::Ambiguous;
+        }
         let rule = self.rule(method, path, |rule| &rule.written);
         let same_rule =
             |path: &[u8], pattern: fn(&Rule) -> &Pattern| self.rule(method, path, pattern) == rule;
@@ -153,6 +186,13 @@ impl Routes {
     fn is_hidden(&self, path: &[u8]) -> bool {
         let path = without_slash(path);
         self.hidden.iter().any(|hidden| hidden == path)
+    }
+
+    fn endpoint(&self, path: &[u8]) -> Option<Endpoint> {
+        self.endpoints
+            .iter()
+            .find(|(known, _)| known == path)
+            .map(|(_, endpoint)| *endpoint)
     }
 
     fn rule(&self, method: &[u8], path: &[u8], pattern: fn(&Rule) -> &Pattern) -> SessionRule {

@@ -12,6 +12,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use self::candidates::{Candidates, MAX_CANDIDATES};
 use self::claims::Claims;
 use self::keys::KeyRing;
@@ -33,7 +36,12 @@ impl SessionId {
         fits.then(|| Self(text.into()))
     }
 
-    /// The id itself: for the store's key only.
+    /// The id that these random bytes make, in base64url (RFC 4648, 5).
+    pub fn new(random: &[u8; 32]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(random).into())
+    }
+
+    /// The id itself: for the store's key, and for whoever has just logged in.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -113,6 +121,26 @@ impl SessionReader {
             }
         }
         Lookup::None
+    }
+
+    /// Every session that a folded `Cookie` header names, whichever name it
+    /// stands under: what a logout ends.
+    pub fn all(&mut self, cookie: &[u8], unix: Duration) -> Vec<SessionId> {
+        let chunked = matches!(self.format, Format::NextAuth(_));
+        let mut found = Vec::new();
+        let mut room = MAX_CANDIDATES;
+        for (index, name) in self.names.iter().enumerate() {
+            let candidates = Candidates::under(name, cookie, chunked, room);
+            room = room.saturating_sub(candidates.len());
+            for value in candidates.iter() {
+                if let Some(id) = self.format.session_id(index, value, unix)
+                    && !found.contains(&id)
+                {
+                    found.push(id);
+                }
+            }
+        }
+        found
     }
 
     /// The folded `Cookie` header without any session cookie (plain or chunk);

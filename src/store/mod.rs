@@ -59,8 +59,17 @@ pub enum Command {
         /// How long a claim of this owner that was not answered stays void.
         void: Option<Duration>,
     },
-    /// Delete a record whose refresh token was refused for good, if the record
-    /// is still the one read.
+    /// Store the record of a new session.
+    Create {
+        /// The record to write.
+        record: Rc<Redacted<String>>,
+        /// The key's TTL.
+        ttl: Duration,
+    },
+    /// Read the record and its TTL.
+    Look,
+    /// Delete a record whose refresh token was refused for good, or whose user
+    /// logs out, if the record is still the one read.
     Delete {
         /// The flight's owner mark.
         owner: Rc<str>,
@@ -74,6 +83,13 @@ pub enum Command {
 pub enum StoreAnswer {
     /// The record, in answer to a read.
     Found(Redacted<String>),
+    /// The record and the time until its key expires, in answer to a look.
+    Seen {
+        /// The record.
+        record: Redacted<String>,
+        /// `None`: it does not expire.
+        ttl: Option<Duration>,
+    },
     /// There is no record.
     Gone,
     /// The record is another than the one read: this one.
@@ -90,6 +106,10 @@ pub enum StoreAnswer {
     Released,
     /// The record is deleted and the lease released.
     Deleted,
+    /// The new session's record is written.
+    Created,
+    /// There is a record of another session under the key.
+    Taken,
 }
 
 /// Why a call has no answer. Shows nothing that the peer could have quoted.
@@ -196,6 +216,12 @@ impl Store {
                 &[lease, &void_mark(lease, owner)],
                 &[nonce, owner, &void.map_or_else(|| "0".to_owned(), millis)],
             ),
+            Command::Create { record: write, ttl } => encode(
+                &self.scripts.create,
+                &[record],
+                &[nonce, write.expose(), &millis(*ttl)],
+            ),
+            Command::Look => encode(&self.scripts.look, &[record], &[nonce]),
             Command::Delete {
                 owner,
                 record: read,
@@ -240,6 +266,9 @@ impl Store {
     ) -> Result<StoreAnswer, StoreError> {
         let mut items = wire::decode(result, form, nonce)?.into_iter();
         let (word, value, rest) = (items.next(), items.next(), items.next());
+        if items.next().is_some() {
+            return Err(StoreError::Malformed);
+        }
         let Some(Item::Text(word)) = word else {
             return Err(StoreError::Malformed);
         };
@@ -253,6 +282,17 @@ impl Store {
                 let ms = u64::try_from(ms).unwrap_or(0);
                 Ok(StoreAnswer::Held(Duration::from_millis(ms)))
             }
+            ("seen", Some(Item::Text(text)), Some(Item::Integer(ms))) => Ok(StoreAnswer::Seen {
+                record: text.into(),
+                ttl: u64::try_from(ms).ok().map(Duration::from_millis),
+            }),
+            // See "found": what is not UTF-8 was dropped.
+            ("seen", Some(Item::Integer(_)), None) => Ok(StoreAnswer::Seen {
+                record: Redacted::default(),
+                ttl: None,
+            }),
+            ("created", None, None) => Ok(StoreAnswer::Created),
+            ("taken", None, None) => Ok(StoreAnswer::Taken),
             ("gone", None, None) => Ok(StoreAnswer::Gone),
             ("claimed", None, None) => Ok(StoreAnswer::Claimed),
             ("void", None, None) => Ok(StoreAnswer::Void),

@@ -28,6 +28,8 @@ pub(super) struct Scripts {
     pub(super) commit: Script,
     pub(super) release: Script,
     pub(super) delete: Script,
+    pub(super) create: Script,
+    pub(super) look: Script,
 }
 
 impl Scripts {
@@ -38,6 +40,8 @@ impl Scripts {
             commit: Script::new(include_str!("scripts/commit.lua")),
             release: Script::new(include_str!("scripts/release.lua")),
             delete: Script::new(include_str!("scripts/delete.lua")),
+            create: Script::new(include_str!("scripts/create.lua")),
+            look: Script::new(include_str!("scripts/look.lua")),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD_INDIFFERENT;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::seconds;
@@ -29,12 +30,7 @@ impl Times {
     }
 
     fn read(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() || payload.len() > MAX_PAYLOAD {
-            return None;
-        }
-        let payload = URL_SAFE_NO_PAD_INDIFFERENT.decode(payload).ok()?;
+        let payload = payload(token)?;
         let claims: BTreeMap<String, &RawValue> = serde_json::from_slice(&payload).ok()?;
         let time = |name: &str| seconds(claims.get(name)?.get()).ok();
         let exp = time("exp");
@@ -44,6 +40,27 @@ impl Times {
             .filter(|lifetime| *lifetime > 0);
         Some(Self { exp, lifetime })
     }
+}
+
+/// The claim `user_id` (SimpleJWT's), else `sub`: a string or a number.
+pub(super) fn user_id(token: &str) -> Option<Value> {
+    let mut claims: serde_json::Map<String, Value> =
+        serde_json::from_slice(&payload(token)?).ok()?;
+    let mut claim = |name: &str| {
+        claims
+            .remove(name)
+            .filter(|value| value.is_string() || value.is_number())
+    };
+    claim("user_id").or_else(|| claim("sub"))
+}
+
+fn payload(token: &str) -> Option<Vec<u8>> {
+    let mut parts = token.split('.');
+    let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || payload.len() > MAX_PAYLOAD {
+        return None;
+    }
+    URL_SAFE_NO_PAD_INDIFFERENT.decode(payload).ok()
 }
 
 #[cfg(test)]

@@ -110,6 +110,31 @@ impl Record {
         ))
     }
 
+    /// The record of a new session. `refresh_exp` is the refresh token's expiry
+    /// in Unix seconds where it is known otherwise than by the token itself.
+    pub fn new(tokens: &IssuedTokens, refresh_exp: Option<u64>, fields: &Fields) -> Self {
+        let mut new = Self::assemble(
+            String::new(),
+            tokens.access.clone(),
+            tokens.refresh.clone(),
+            tokens.access_exp,
+            refresh_exp,
+        );
+        let mut members = serde_json::Map::new();
+        let mut set = |name: &str, value: Option<serde_json::Value>| {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value);
+            }
+        };
+        set(&fields.access, Some(new.access.expose().as_str().into()));
+        let refresh = new.refresh.as_ref().map(|token| token.expose().as_str());
+        set(&fields.refresh, refresh.map(Into::into));
+        set(&fields.access_exp, new.access_exp.map(Into::into));
+        set(&fields.refresh_exp, new.refresh_exp.map(Into::into));
+        new.text = serde_json::Value::Object(members).to_string().into();
+        new
+    }
+
     /// This record with new tokens and both times; unknown members are kept to
     /// the letter.
     ///
@@ -205,6 +230,12 @@ impl Record {
         self.refresh_exp
     }
 
+    /// The user whose access token this is: the claim `user_id`, else `sub`, a
+    /// string or a number. For a token that is no JWT there is none.
+    pub fn user_id(&self) -> Option<serde_json::Value> {
+        jwt::user_id(self.access.expose())
+    }
+
     /// What is left of the refresh token's life at `unix` (system time since
     /// the epoch), at least a second: the TTL of the record's key. `None` when
     /// its expiry is unknown, or in the past: this is asked about a token that
@@ -212,6 +243,20 @@ impl Record {
     pub fn remaining_life(&self, unix: Duration) -> Option<Duration> {
         let life = Duration::from_secs(self.refresh_exp?).checked_sub(unix)?;
         (!life.is_zero()).then_some(life.max(Duration::from_secs(1)))
+    }
+
+    /// When the session ends, in Unix seconds: with its refresh token, else with
+    /// its record, which has `ttl` left at `unix`.
+    pub fn session_end(&self, unix: Duration, ttl: Option<Duration>) -> Option<u64> {
+        self.refresh_exp
+            .or_else(|| ttl.map(|ttl| (unix + ttl).as_secs()))
+    }
+
+    /// Whether nothing can be done with it any more: the access token has expired,
+    /// and there is none to refresh it with.
+    pub fn is_over(&self, unix: Duration) -> bool {
+        let expired = |exp: u64| Duration::from_secs(exp) <= unix;
+        self.refresh.is_none() && self.access_exp.is_some_and(expired)
     }
 
     /// How fresh the access token is at `unix` (system time since the epoch).

@@ -23,6 +23,10 @@ pub(crate) fn configuration() -> serde_json::Value {
             {"prefix": "/api/", "session": "required"},
             {"prefix": "/maybe/", "session": "optional"},
         ],
+        "endpoints": {
+            "login": {"path": "/auth/login", "reply": "body"},
+            "logout": {"path": "/auth/logout"},
+        },
     })
 }
 
@@ -59,6 +63,23 @@ pub(crate) fn get_as(root: u32, session: &str) -> u32 {
         ("authorization", b"Bearer forged"),
     ];
     get(root, "/api/things", &headers)
+}
+
+/// The headers of a login, whose body is to follow.
+pub(crate) fn login(root: u32) -> u32 {
+    login_with(root, &[])
+}
+
+pub(crate) fn login_with(root: u32, headers: &[(&str, &[u8])]) -> u32 {
+    let mut all: Vec<(&str, &[u8])> = vec![
+        (":method", b"POST"),
+        (":scheme", b"https"),
+        (":authority", b"app.example.com"),
+        (":path", b"/auth/login"),
+        ("content-type", b"application/json"),
+    ];
+    all.extend_from_slice(headers);
+    host::upload(root, &all)
 }
 
 /// What went upstream as `Authorization`; panics if the request did not go on.
@@ -187,4 +208,38 @@ pub(crate) fn warm(root: u32, session: &str) {
     let stream = get_as(root, session);
     store_says(root, &the_call(), &["found", &record(session)]);
     host::end(stream);
+}
+
+/// A request has its session's tokens refreshed.
+pub(crate) fn refresh(root: u32) {
+    let id = get_as(root, ALICE);
+    store_says(root, &the_call(), &["found", &expired_record()]);
+    store_says(root, &the_call(), &["claimed"]);
+    issue_and_write(root, &the_call());
+    assert_eq!(authorization(id), [format!("Bearer {}", fresh("new"))]);
+    host::end(id);
+}
+
+/// The issuer answers with new tokens, and the store takes them.
+pub(crate) fn issue_and_write(root: u32, issue: &Call) {
+    let tokens = json!({"access": fresh("new"), "refresh": fresh("new-refresh")}).to_string();
+    host::answer(root, issue.token, UPSTREAM_200, tokens.as_bytes());
+    let commit = the_call();
+    assert!(
+        arguments(&commit)
+            .iter()
+            .any(|argument| argument.contains(&fresh("new")))
+    );
+    store_says(root, &commit, &["written"]);
+}
+
+/// A request that waits for nothing but time, where a record is asked for each
+/// time: another writer's came just after a refresh, and no session is refreshed
+/// more than once a second.
+pub(crate) fn waiting_without_a_call(root: u32) -> u32 {
+    refresh(root);
+    let id = get_as(root, ALICE);
+    store_says(root, &the_call(), &["found", &expired_record()]);
+    assert!(calls().is_empty() && host::stream(id).reply.is_none());
+    id
 }

@@ -20,6 +20,7 @@ mod configuration;
 mod cookies;
 mod crossed;
 mod csrf;
+mod endpoints;
 mod issuer;
 mod login;
 mod outages;

@@ -314,6 +314,38 @@ fn a_record_is_deleted_only_if_it_is_the_one_read() {
 }
 
 #[test]
+fn a_new_record_is_stored_once_and_never_over_another() {
+    let bench = Bench::new();
+    let create = |write: &str| Command::Create {
+        record: text(write),
+        ttl: LIFE,
+    };
+    assert_eq!(bench.ask(&create(NEW)), StoreAnswer::Created);
+    assert_eq!(bench.redis.get(KEY).as_deref(), Some(NEW));
+    let ttl = bench.pttl(KEY);
+    assert!((39_000..=40_000).contains(&ttl), "{ttl}");
+    assert_eq!(bench.ask(&create(NEW)), StoreAnswer::Created);
+    assert_eq!(bench.ask(&create(OTHER)), StoreAnswer::Taken);
+    assert_eq!(bench.redis.get(KEY).as_deref(), Some(NEW));
+}
+
+#[test]
+fn a_look_shows_the_record_and_its_ttl() {
+    let bench = Bench::with_record(OLD, "100");
+    let StoreAnswer::Seen { record, ttl } = bench.ask(&Command::Look) else {
+        panic!("not seen");
+    };
+    assert_eq!(record.expose(), OLD);
+    let ttl = ttl.expect("a TTL");
+    assert!(ttl > Duration::from_secs(98) && ttl <= Duration::from_secs(100));
+    bench.redis.command(&["PERSIST", KEY]);
+    let seen = bench.ask(&Command::Look);
+    assert!(matches!(seen, StoreAnswer::Seen { ttl: None, .. }));
+    bench.redis.delete(KEY);
+    assert_eq!(bench.ask(&Command::Look), StoreAnswer::Gone);
+}
+
+#[test]
 fn the_relays_redis_user_may_touch_nothing_else() {
     let bench = Bench::new();
     for words in [

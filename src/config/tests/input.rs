@@ -182,13 +182,14 @@ fn every_mistake_is_reported_at_once() {
             "issuer.expose",
             "refresh.wait",
             "cache.max_sessions",
+            "endpoints.login.path",
+            "endpoints.login.reply",
             "routes[0].prefix",
             "routes[0].session",
             "routes[1].session",
             "csrf.origins[0]",
             "upstream.strip",
             "login_url",
-            "endpoints",
             "sesion",
         ]
     );

@@ -42,7 +42,6 @@ fn places(secret: &str) -> Vec<Json> {
         ));
         places.push(with("store.credentials", wrong.clone()));
         places.push(with("issuer.client", wrong.clone()));
-        places.push(with("endpoints", json!({"login": wrong})));
     }
     for text in [format!("relay:{secret}"), format!("relay:{secret}@webdis")] {
         places.push(with(

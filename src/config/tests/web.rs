@@ -1,5 +1,4 @@
-//! `csrf`, `upstream`, `login_url` and `endpoints` (contract, sections 2, 4
-//! and 7).
+//! `csrf`, `upstream` and `login_url` (contract, sections 2 and 4).
 
 use super::*;
 
@@ -143,18 +142,4 @@ fn a_login_page_that_is_hidden_is_refused() {
     let hidden = and(hidden, "login_url", json!("/login"));
     assert!(mistake(&hidden).contains("a path of the issuer"));
     accepted(&and(hidden, "issuer.expose", json!(true)));
-}
-
-#[test]
-fn endpoints_are_not_yet_supported() {
-    accepted(&with("endpoints", json!({})));
-    let line = mistake(&with(
-        "endpoints",
-        json!({"logout": {"path": "/auth/logout"}}),
-    ));
-    assert!(
-        line.starts_with("endpoints: ") && line.contains("not yet supported"),
-        "{line}"
-    );
-    refuses_each("endpoints", [json!([]), json!("login")]);
 }

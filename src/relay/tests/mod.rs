@@ -14,6 +14,8 @@ mod login;
 mod random;
 mod records;
 mod refusal;
+mod signing_in;
+mod signing_out;
 mod single_flight;
 mod unavailable;
 mod waiting;

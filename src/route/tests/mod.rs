@@ -339,3 +339,65 @@ fn spellings(path: &'static str) -> impl Strategy<Value = String> {
     let bytes: Vec<_> = path.bytes().map(byte).collect();
     bytes.prop_map(|parts| parts.concat())
 }
+
+mod endpoints {
+    //! Section 7: the relay's own paths.
+
+    use super::*;
+    use crate::config::Endpoint;
+
+    fn route(headers: &[(&str, &str)]) -> Routing {
+        let mut routes = routes();
+        routes.endpoints = vec![
+            (b"/auth/login".to_vec(), Endpoint::Login),
+            (b"/api/session".to_vec(), Endpoint::Session),
+        ];
+        routes.route(&request(headers))
+    }
+
+    fn own(endpoint: Endpoint, cross_site: bool) -> Routing {
+        Routing::Endpoint {
+            endpoint,
+            cross_site,
+        }
+    }
+
+    #[test]
+    fn an_endpoint_comes_before_the_routes_and_takes_its_very_path_only() {
+        let get = |path| route(&[(":path", path)]);
+        assert_eq!(get("/auth/login"), own(Endpoint::Login, false));
+        assert_eq!(get("/auth/login?next=/"), own(Endpoint::Login, false));
+        assert_eq!(get("/api/session"), own(Endpoint::Session, false));
+        assert_eq!(get("/auth/login/"), Routing::Off);
+        assert_eq!(get("/auth/Login"), Routing::Off);
+    }
+
+    #[test]
+    fn another_spelling_of_an_endpoint_is_ambiguous() {
+        for path in [
+            "/auth//login",
+            "/auth/./login",
+            "/auth/x/../login",
+            "/auth%2flogin",
+            "/auth/%6Cogin",
+            "/auth\\login",
+        ] {
+            assert_eq!(route(&[(":path", path)]), Routing::PathAmbiguous, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_unsafe_request_of_another_site_is_known_as_such() {
+        let post = [(":path", "/auth/login"), (":method", "POST")];
+        let with = |name, value| {
+            let mut headers = post.to_vec();
+            headers.push((name, value));
+            route(&headers)
+        };
+        assert_eq!(route(&post), own(Endpoint::Login, false));
+        let evil = with("origin", "https://evil.example");
+        assert_eq!(evil, own(Endpoint::Login, true));
+        let own_site = with("sec-fetch-site", "same-origin");
+        assert_eq!(own_site, own(Endpoint::Login, false));
+    }
+}

@@ -1,5 +1,7 @@
 //! A request, as a client would send it.
 
+use serde_json::Value;
+
 use super::world::Session;
 use crate::request::RequestHead;
 
@@ -7,6 +9,15 @@ use crate::request::RequestHead;
 pub(crate) struct Ask {
     headers: Vec<(String, String)>,
     pub(super) session: Option<Session>,
+    pub(super) body: Body,
+}
+
+/// What comes when the relay asks for the body.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    Text(String),
+    TooLarge,
+    Never,
 }
 
 impl Ask {
@@ -14,6 +25,7 @@ impl Ask {
         let ask = Self {
             headers: Vec::new(),
             session: None,
+            body: Body::Text(String::new()),
         };
         ask.header(":method", method)
             .header(":scheme", "https")
@@ -27,6 +39,30 @@ impl Ask {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A JSON body.
+    pub(crate) fn json(mut self, body: &Value) -> Self {
+        self.body = Body::Text(body.to_string());
+        self.header("content-type", "application/json")
+    }
+
+    /// A body of any text.
+    pub(crate) fn text(mut self, body: &str) -> Self {
+        self.body = Body::Text(body.to_owned());
+        self
+    }
+
+    /// A body of more bytes than asked for.
+    pub(crate) fn too_large(mut self) -> Self {
+        self.body = Body::TooLarge;
+        self
+    }
+
+    /// A body that never comes.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.body = Body::Never;
         self
     }
 

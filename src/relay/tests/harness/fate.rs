@@ -12,17 +12,22 @@ pub(crate) enum Target {
     Commit,
     Release,
     Delete,
+    Create,
+    Look,
+    Obtain,
     Refresh,
     Revoke,
 }
 
 impl Target {
-    pub(crate) const STORE: [Self; 5] = [
+    pub(crate) const STORE: [Self; 7] = [
         Self::Read,
         Self::Claim,
         Self::Commit,
         Self::Release,
         Self::Delete,
+        Self::Create,
+        Self::Look,
     ];
 
     pub(super) fn is_store(self) -> bool {

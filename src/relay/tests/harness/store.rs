@@ -35,7 +35,7 @@ pub(super) struct Request {
     pub(super) args: Vec<String>,
 }
 
-const SCRIPTS: [(Target, &str); 5] = [
+const SCRIPTS: [(Target, &str); 7] = [
     (
         Target::Read,
         include_str!("../../../store/scripts/read.lua"),
@@ -56,9 +56,17 @@ const SCRIPTS: [(Target, &str); 5] = [
         Target::Delete,
         include_str!("../../../store/scripts/delete.lua"),
     ),
+    (
+        Target::Create,
+        include_str!("../../../store/scripts/create.lua"),
+    ),
+    (
+        Target::Look,
+        include_str!("../../../store/scripts/look.lua"),
+    ),
 ];
 
-static DIGESTS: LazyLock<[String; 5]> =
+static DIGESTS: LazyLock<[String; 7]> =
     LazyLock::new(|| SCRIPTS.map(|(_, source)| hex(&Sha1::digest(source))));
 
 impl Request {
@@ -97,7 +105,8 @@ impl Request {
 
     /// The owner mark, of the commands that carry one.
     pub(super) fn owner(&self) -> Option<&str> {
-        (self.target != Target::Read).then(|| self.args[1].as_str())
+        let none = [Target::Read, Target::Look, Target::Create];
+        (!none.contains(&self.target)).then(|| self.args[1].as_str())
     }
 }
 
@@ -155,6 +164,13 @@ impl Store {
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         self.stored(key).map(|stored| stored.text.clone())
+    }
+
+    /// How many records there are, leases and marks not counted.
+    pub(crate) fn records(&self) -> usize {
+        let keys = self.values.keys();
+        keys.filter(|key| key.starts_with("session:") && self.get(key).is_some())
+            .count()
     }
 
     pub(crate) fn ttl(&self, key: &str) -> Option<Duration> {
@@ -221,6 +237,21 @@ impl Store {
                 }
                 vec![json!("released")]
             }
+            (Target::Create, [record], [write, ttl]) => match self.get(record) {
+                Some(text) if text != *write => vec![json!("taken")],
+                Some(_) => vec![json!("created")],
+                None => {
+                    self.set(record, write, Some(px(ttl)));
+                    vec![json!("created")]
+                }
+            },
+            (Target::Look, [record], []) => match self.get(record) {
+                None => vec![json!("gone")],
+                Some(text) => {
+                    let left = self.ttl(record).map_or(-1, |ttl| ttl.as_millis() as i64);
+                    vec![json!("seen"), json!(text), json!(left)]
+                }
+            },
             (Target::Delete, [record, lease], [owner, read]) => {
                 let outcome = match self.get(record) {
                     None => "gone",

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Made, Session, Sizes, Target, World};
 use crate::metrics::Metric;
 use crate::relay::{StreamId, Verdict};
+use crate::reply::Reply;
 
 impl World {
     /// One word for what became of a request: where its token came from, the
@@ -32,6 +33,14 @@ impl World {
 
     pub(crate) fn verdict(&self, stream: StreamId) -> &Verdict {
         &self.streams[&stream].verdict.as_ref().expect("a verdict").1
+    }
+
+    /// The answer to a request: status, headers, body.
+    pub(crate) fn reply(&self, stream: StreamId) -> &Reply {
+        match self.verdict(stream) {
+            Verdict::Reply { reply, .. } | Verdict::Answer { reply, .. } => reply,
+            other => panic!("no answer: {other:?}"),
+        }
     }
 
     /// How long a request was held.

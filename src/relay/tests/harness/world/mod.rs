@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::turns::{Event, answer};
 use super::SECRET;
-use super::ask::Ask;
+use super::ask::{Ask, Body};
 use super::fate::{Fate, Target};
 use super::issuer::Issuer;
 use super::store::{Form, Store};
@@ -51,6 +51,8 @@ pub(crate) struct Made {
     pub(crate) args: Vec<String>,
     /// The refresh token, of a call to the issuer.
     pub(crate) presented: Option<String>,
+    /// `x-forwarded-for`, of a call to the issuer.
+    pub(crate) forwarded_for: Option<String>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ struct Stream {
     worker: usize,
     asked: Duration,
     session: Option<Session>,
+    body: Body,
     gone: bool,
     verdict: Option<(Duration, Verdict)>,
 }
@@ -205,6 +208,7 @@ impl World {
             worker,
             asked: self.now,
             session: ask.session.clone(),
+            body: ask.body.clone(),
             gone: false,
             verdict: None,
         };

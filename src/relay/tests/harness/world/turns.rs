@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::ask::Body;
 use super::super::fate::{Fate, Target};
 use super::super::issuer::presented;
 use super::super::store::Request;
@@ -12,6 +13,7 @@ use super::super::{SECRET, ms};
 use super::{Made, World};
 use crate::callout::{Answer, Callout, CalloutResult, Failure, Peer};
 use crate::relay::{CallId, Input, Output, StreamId, Verdict};
+use crate::request::RequestBody;
 use crate::time::Now;
 
 /// Unix time at the world's start.
@@ -48,6 +50,7 @@ pub(super) enum Event {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Store(Request),
+    Obtain(Vec<u8>),
     Refresh(String),
     Revoke(String),
 }
@@ -153,6 +156,7 @@ impl World {
 
     fn carry_out(&mut self, what: &What, other_nonce: bool) -> (u16, String) {
         match what {
+            What::Obtain(body) => self.issuer.log_in(body),
             What::Refresh(token) => self.issuer.refresh(token),
             What::Revoke(token) => self.issuer.revoke(token),
             What::Store(request) => {
@@ -166,6 +170,7 @@ impl World {
     }
 
     pub(super) fn drain(&mut self, worker: usize) {
+        let mut wanted = Vec::new();
         while let Some(output) = self.relays[worker].poll() {
             assert_no_secret(&format!("{output:?}"));
             match output {
@@ -177,13 +182,34 @@ impl World {
                     self.logs.push((level, line));
                 }
                 Output::Resume { stream, verdict } => self.resume(worker, stream, verdict),
-                Output::ReadBody { .. } => panic!("no endpoint is configured"),
+                Output::ReadBody { stream, limit } => {
+                    assert_eq!(limit, 16384);
+                    wanted.push(stream);
+                }
                 Output::Call { call, callout } => self.dispatch(worker, call, &callout),
             }
+        }
+        for stream in wanted {
+            self.send_body(worker, stream);
         }
         let now = self.clock(worker).mono;
         let wake = self.relays[worker].wake_at();
         assert!(wake.is_none_or(|at| at >= now), "woken in the past");
+    }
+
+    fn send_body(&mut self, worker: usize, stream: StreamId) {
+        let body = self.streams[&stream].body.clone();
+        let body = match &body {
+            Body::Never => return,
+            Body::TooLarge => RequestBody::TooLarge,
+            Body::Text(text) => RequestBody::Whole {
+                bytes: text.as_bytes(),
+                client: Some("192.0.2.7"),
+            },
+        };
+        let now = self.clock(worker);
+        self.relays[worker].handle(now, Input::Body { stream, body });
+        self.drain(worker);
     }
 
     fn resume(&mut self, worker: usize, stream: StreamId, verdict: Verdict) {
@@ -292,6 +318,11 @@ impl World {
             owner: None,
             args: Vec::new(),
             presented: None,
+            forwarded_for: callout
+                .headers
+                .iter()
+                .find(|(name, _)| name == "x-forwarded-for")
+                .map(|(_, value)| value.expose().clone()),
         };
         assert_eq!(header(":method"), "POST");
         let what = match (callout.peer, header(":path")) {
@@ -303,6 +334,10 @@ impl World {
                 made.owner = request.owner().map(str::to_owned);
                 made.args = request.args[1..].to_vec();
                 What::Store(request)
+            }
+            (Peer::Issuer, "/api/token/") => {
+                made.target = Target::Obtain;
+                What::Obtain(callout.body.expose().clone())
             }
             (Peer::Issuer, "/api/token/refresh/") => {
                 made.target = Target::Refresh;

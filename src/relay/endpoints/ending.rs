@@ -1,0 +1,189 @@
+//! How sessions end at their users' wish: read, revoke what was read, delete if
+//! unchanged, start again where it has changed.
+//!
+//! A refresh that is under way meanwhile finds the record gone, and revokes what
+//! it got.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::answers::{self, NewSession};
+use super::{Endpoints, Next, Step, Visit, VisitId, refuse};
+use crate::config::Endpoint;
+use crate::metrics::Metric;
+use crate::redacted::Redacted;
+use crate::relay::core::Core;
+use crate::reply::Problem;
+use crate::session::SessionId;
+use crate::store::{Command, StoreAnswer, StoreError};
+use crate::tokens::Record;
+
+/// How often a record may change under a deletion before that is given up. A
+/// session refreshes once a second at most, and a round takes milliseconds.
+const MAX_ROUNDS: u32 = 10;
+
+/// Sessions that are being ended, one after the other.
+#[derive(Debug)]
+pub(super) struct Ending {
+    current: SessionId,
+    left: Vec<SessionId>,
+    /// The refresh token that was revoked last.
+    revoked: Option<Redacted<String>>,
+    rounds: u32,
+    /// One of them could not be ended.
+    failed: Option<Problem>,
+    then: Then,
+}
+
+/// What comes after it.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// The answer to a logout.
+    LoggedOut,
+    /// The answer to a login, which replaced them.
+    LoggedIn(NewSession),
+    /// Nobody waits.
+    Nothing,
+}
+
+/// The session that a logout's body names, if it has one.
+pub(super) fn named(body: &[u8]) -> Result<Option<SessionId>, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let body: Value = serde_json::from_slice(body).map_err(|_| Problem::BodyInvalid)?;
+    let members = body.as_object().ok_or(Problem::BodyInvalid)?;
+    match members.get("session_id") {
+        None | Some(Value::Null) => Ok(None),
+        // What is no session id names no session.
+        Some(Value::String(id)) => Ok(SessionId::parse(id)),
+        Some(_) => Err(Problem::BodyInvalid),
+    }
+}
+
+impl Endpoints {
+    /// A logout of the sessions that the cookies name, and of `named`.
+    pub(super) fn log_out(
+        &self,
+        core: &mut Core,
+        id: VisitId,
+        visit: &mut Visit,
+        named: Option<SessionId>,
+    ) -> Next {
+        let mut sessions = std::mem::take(&mut visit.cookies);
+        sessions.extend(named.filter(|session| !sessions.contains(session)));
+        self.end_all(core, id, visit, sessions, None, Then::LoggedOut)
+    }
+
+    /// Ends the first of these sessions, or is done.
+    pub(super) fn end_all(
+        &self,
+        core: &mut Core,
+        id: VisitId,
+        visit: &Visit,
+        mut left: Vec<SessionId>,
+        failed: Option<Problem>,
+        then: Then,
+    ) -> Next {
+        let Some(current) = left.pop() else {
+            return self.after(core, id, visit, failed, then);
+        };
+        core.ask_store_for(id, &current, Command::Read);
+        Next::Wait(Step::Ending(Ending {
+            current,
+            left,
+            revoked: None,
+            rounds: 0,
+            failed,
+            then,
+        }))
+    }
+
+    /// The store answered.
+    pub(super) fn on_ending(
+        &mut self,
+        core: &mut Core,
+        id: VisitId,
+        visit: &Visit,
+        mut ending: Ending,
+        command: &Command,
+        answer: Result<StoreAnswer, StoreError>,
+    ) -> Next {
+        let problem = match answer {
+            Ok(StoreAnswer::Found(text) | StoreAnswer::Changed(text))
+                if ending.rounds < MAX_ROUNDS =>
+            {
+                if !shows_the_same(command, &text) {
+                    ending.rounds += 1;
+                    self.revoke(core, &mut ending, &text);
+                    let delete = Command::Delete {
+                        // Nobody's: a lease that another holds stays.
+                        owner: core.random.token().into(),
+                        record: Rc::new(text),
+                    };
+                    core.ask_store_for(id, &ending.current, delete);
+                    return Next::Wait(Step::Ending(ending));
+                }
+                // The store holds more than its gateway shows: it can never be
+                // compared.
+                Some(Problem::RecordInvalid)
+            }
+            Ok(StoreAnswer::Deleted) => {
+                core.count(Metric::SessionsLoggedOut);
+                None
+            }
+            Ok(StoreAnswer::Gone) => None,
+            Ok(_) | Err(_) => Some(Problem::StoreUnavailable),
+        };
+        if problem.is_none() {
+            self.ended.push(ending.current);
+        }
+        let failed = ending.failed.or(problem);
+        self.end_all(core, id, visit, ending.left, failed, ending.then)
+    }
+
+    /// Revokes the refresh token of a record, unless that was done before. What
+    /// cannot be understood has none.
+    fn revoke(&self, core: &mut Core, ending: &mut Ending, text: &Redacted<String>) {
+        let Ok(record) = Record::parse(text.expose(), &self.fields) else {
+            return;
+        };
+        if let Some(refresh) = record.refresh()
+            && ending.revoked.as_ref() != Some(refresh)
+        {
+            core.revoke(refresh, Some(record.access()));
+            ending.revoked = Some(refresh.clone());
+        }
+    }
+
+    fn after(
+        &self,
+        core: &mut Core,
+        id: VisitId,
+        visit: &Visit,
+        failed: Option<Problem>,
+        then: Then,
+    ) -> Next {
+        let cookie = self.sets_cookie().then_some(self.cookie.as_str());
+        match (then, failed) {
+            (Then::LoggedOut, Some(problem)) => Next::Done(refuse(problem)),
+            (Then::LoggedOut, None) => Next::Done(answers::logged_out(cookie)),
+            // The client left before it could learn the new session's id.
+            (Then::LoggedIn(new), _) if visit.stream.is_none() => {
+                self.end_all(core, id, visit, vec![new.id], None, Then::Nothing)
+            }
+            // A session that could not be ended is no reason to refuse the new one.
+            (Then::LoggedIn(new), _) => {
+                let cookie = cookie.filter(|_| visit.endpoint == Endpoint::Login);
+                Next::Done(answers::created(visit.endpoint, &new, cookie))
+            }
+            (Then::Nothing, _) => Next::Done(answers::logged_out(None)),
+        }
+    }
+}
+
+/// Whether a deletion was answered with the very record that it named.
+fn shows_the_same(command: &Command, found: &Redacted<String>) -> bool {
+    matches!(command, Command::Delete { record, .. } if **record == *found)
+}
