@@ -187,22 +187,26 @@ impl Issuer {
         };
         let status = answer.status;
         let members = members(answer);
+        let unavailable = || ObtainAnswer::Unavailable {
+            retry_after: retry_after(answer),
+        };
         let misconfigured = |why: Option<Misconfiguration>| ObtainAnswer::Misconfigured {
             why: why.unwrap_or_else(|| Misconfiguration::of(status)),
         };
         match status {
-            500..=599 => ObtainAnswer::Unavailable {
-                retry_after: retry_after(answer),
-            },
+            500..=599 => unavailable(),
             200 | 201 => match self.dialect.obtained(&members, now) {
                 Some(tokens) => ObtainAnswer::Accepted(tokens),
                 None => misconfigured(self.dialect.mistake(status, &members)),
             },
-            400 | 401 | 429 => match self.dialect.mistake(status, &members) {
-                None => {
-                    Refusal::read(answer).map_or_else(|| misconfigured(None), ObtainAnswer::Refused)
-                }
-                mistake => misconfigured(mistake),
+            400 | 401 | 429 => match (
+                self.dialect.mistake(status, &members),
+                Refusal::read(answer),
+            ) {
+                (None, Some(refusal)) => ObtainAnswer::Refused(refusal),
+                // A page, or a proxy's.
+                (None, None) if status == 429 => unavailable(),
+                (mistake, _) => misconfigured(mistake),
             },
             _ => misconfigured(None),
         }

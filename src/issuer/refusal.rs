@@ -30,29 +30,17 @@ impl fmt::Debug for Refusal {
 }
 
 impl Refusal {
-    /// `None`: what is not JSON does not come from a token endpoint, but for a
-    /// 429: that may be another's, and tells the caller all the same.
+    /// `None`: what is not JSON does not come from a token endpoint.
     pub(super) fn read(answer: &Answer) -> Option<Self> {
-        let refusal = |content_type, body| Self {
+        let content_type = answer.content_type.as_deref().and_then(plain)?;
+        let body = str::from_utf8(answer.body.expose()).ok()?;
+        serde_json::from_str::<IgnoredAny>(body).ok()?;
+        is_json(&content_type).then(|| Self {
             status: answer.status,
             content_type,
             retry_after: answer.retry_after.as_deref().and_then(plain),
-            body,
-        };
-        let content_type = answer.content_type.as_deref().and_then(plain);
-        let body = str::from_utf8(answer.body.expose()).ok();
-        match (content_type.filter(|text| is_json(text)), body) {
-            (Some(content_type), Some(body))
-                if serde_json::from_str::<IgnoredAny>(body).is_ok() =>
-            {
-                Some(refusal(content_type, body.to_owned()))
-            }
-            _ if answer.status == 429 => Some(refusal(
-                "application/json".to_owned(),
-                r#"{"detail":"Too many requests."}"#.to_owned(),
-            )),
-            _ => None,
-        }
+            body: body.to_owned(),
+        })
     }
 
     /// Without allauth's `meta.session_token`: with it and the missing factor, a

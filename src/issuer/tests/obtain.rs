@@ -178,16 +178,21 @@ fn a_throttled_login_says_for_how_long() {
         assert_eq!(refusal.retry_after.as_deref(), Some("59"));
         assert_eq!(refusal.body, body);
     }
-    // allauth's own, or somebody's on the way.
-    let html = throttled(Some("text/html"), "Sun, 22 Nov 2026 18:00:00 GMT", "<h1>");
-    let refused = refusal(Preset::Allauth, html);
-    assert_eq!(refused.status, 429);
-    assert_eq!(refused.content_type, "application/json");
-    assert_eq!(refused.body, r#"{"detail":"Too many requests."}"#);
+    let dated = throttled(
+        Some("application/json"),
+        "Sun, 22 Nov 2026 18:00:00 GMT",
+        body,
+    );
     assert_eq!(
-        refused.retry_after.as_deref(),
+        refusal(Preset::SimpleJwt, dated).retry_after.as_deref(),
         Some("Sun, 22 Nov 2026 18:00:00 GMT")
     );
+    // A page of somebody on the way.
+    let html = throttled(Some("text/html"), "7", "<h1>429 Too Many Requests</h1>");
+    let expected = ObtainAnswer::Unavailable {
+        retry_after: Some(Duration::from_secs(7)),
+    };
+    assert_eq!(obtain(Preset::Allauth, html), expected);
     let strange = throttled(Some("application/json"), "5\r\nx: y", "{}");
     assert_eq!(refusal(Preset::SimpleJwt, strange).retry_after, None);
 }
