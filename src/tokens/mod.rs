@@ -215,6 +215,13 @@ impl Record {
         &self.access
     }
 
+    /// The access token, unless it has expired at `unix` (system time since the
+    /// epoch).
+    pub fn live_access(&self, unix: Duration) -> Option<&Redacted<String>> {
+        let lives = |exp| Duration::from_secs(exp) > unix;
+        self.access_exp.is_none_or(lives).then_some(&self.access)
+    }
+
     /// The refresh token; `None` when missing or empty.
     pub fn refresh(&self) -> Option<&Redacted<String>> {
         self.refresh.as_ref()

@@ -42,6 +42,12 @@ fn places(secret: &str) -> Vec<Json> {
         ));
         places.push(with("store.credentials", wrong.clone()));
         places.push(with("issuer.client", wrong.clone()));
+        let oauth2 = with("issuer.preset", json!("oauth2"));
+        places.push(and(oauth2.clone(), "issuer.client", wrong.clone()));
+        let client = json!({"id": "relay", "secret": wrong.clone()});
+        places.push(and(oauth2.clone(), "issuer.client", client));
+        let swapped = json!({"id": wrong, "secret": {"env": "EMPTY"}});
+        places.push(and(oauth2, "issuer.client", swapped));
     }
     for text in [format!("relay:{secret}"), format!("relay:{secret}@webdis")] {
         places.push(with(

@@ -13,10 +13,11 @@ use super::{Endpoints, Next, Step, Visit, VisitId, refuse};
 use crate::config::Endpoint;
 use crate::metrics::Metric;
 use crate::redacted::Redacted;
-use crate::relay::core::Core;
+use crate::relay::core::{Core, Event};
 use crate::reply::Problem;
 use crate::session::SessionId;
-use crate::store::{Command, StoreAnswer, StoreError};
+use crate::store::{Command, StoreAnswer};
+use crate::time::Now;
 use crate::tokens::Record;
 
 /// How often a record may change under a deletion before that is given up. A
@@ -104,19 +105,25 @@ impl Endpoints {
     pub(super) fn on_ending(
         &mut self,
         core: &mut Core,
+        now: Now,
         id: VisitId,
         visit: &Visit,
         mut ending: Ending,
-        command: &Command,
-        answer: Result<StoreAnswer, StoreError>,
+        event: Event,
     ) -> Next {
+        let Event::Stored {
+            command, answer, ..
+        } = event
+        else {
+            return Next::Wait(Step::Ending(ending));
+        };
         let problem = match answer {
             Ok(StoreAnswer::Found(text) | StoreAnswer::Changed(text))
                 if ending.rounds < MAX_ROUNDS =>
             {
-                if !shows_the_same(command, &text) {
+                if !shows_the_same(&command, &text) {
                     ending.rounds += 1;
-                    self.revoke(core, &mut ending, &text);
+                    self.revoke(core, now, &mut ending, &text);
                     let delete = Command::Delete {
                         // Nobody's: a lease that another holds stays.
                         owner: core.random.token().into(),
@@ -145,14 +152,14 @@ impl Endpoints {
 
     /// Revokes the refresh token of a record, unless that was done before. What
     /// cannot be understood has none.
-    fn revoke(&self, core: &mut Core, ending: &mut Ending, text: &Redacted<String>) {
+    fn revoke(&self, core: &mut Core, now: Now, ending: &mut Ending, text: &Redacted<String>) {
         let Ok(record) = Record::parse(text.expose(), &self.fields) else {
             return;
         };
         if let Some(refresh) = record.refresh()
             && ending.revoked.as_ref() != Some(refresh)
         {
-            core.revoke(refresh, Some(record.access()));
+            core.revoke(refresh, record.live_access(now.unix));
             ending.revoked = Some(refresh.clone());
         }
     }

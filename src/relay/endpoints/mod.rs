@@ -195,12 +195,9 @@ impl Endpoints {
                     ..
                 },
             ) => self.on_created(core, id, &mut visit, creating, session, answer),
-            (
-                Step::Ending(ending),
-                Event::Stored {
-                    command, answer, ..
-                },
-            ) => self.on_ending(core, id, &visit, ending, &command, answer),
+            (Step::Ending(ending), event @ Event::Stored { .. }) => {
+                self.on_ending(core, now, id, &visit, ending, event)
+            }
             // No call of this step.
             (step, _) => Next::Wait(step),
         };
