@@ -131,7 +131,7 @@ def _invite(terminal: Terminal, stack: Stack, user: User) -> None:
     password  {user.password}    (made for this run)
 """)
     terminal.tell(
-        "The browser warns about the certificate, which was made on this machine a moment ago: go "
+        "The browser warns about the certificate, which was made on this machine: go "
         "on all the same. Then look for a token in its cookies, its storage or its network tab."
     )
 
