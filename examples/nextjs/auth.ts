@@ -33,7 +33,7 @@ export const { handlers, auth } = NextAuth({
       async authorize({ username, password }) {
         const answer = await login(String(username), String(password))
         if (typeof answer === "string") throw new LoginFailed(answer)
-        return { id: answer.user_id ?? String(username), name: String(username), sid: answer.session_id }
+        return { id: String(answer.user_id ?? username), name: String(username), sid: answer.session_id }
       },
     }),
   ],

@@ -28,7 +28,7 @@ export async function relay(path: string, init: { json?: unknown; seconds?: numb
 /** Why a login failed; after a colon, how many seconds to wait. */
 export type LoginFailure = "credentials" | `throttled:${number}` | "unavailable"
 
-type Login = { session_id: string; user_id: string | null }
+type Login = { session_id: string; user_id: string | number | null }
 
 /** Logs in at Django through the relay, which keeps the tokens and returns the id of a new session. */
 export async function login(username: string, password: string): Promise<Login | LoginFailure> {

@@ -31,7 +31,7 @@ const options: NextAuthOptions = {
         const answer = await login(username, password)
         // Reaches the sign-in page as `error`.
         if (typeof answer === "string") throw new Error(answer)
-        return { id: answer.user_id ?? username, name: username, sid: answer.session_id }
+        return { id: String(answer.user_id ?? username), name: username, sid: answer.session_id }
       },
     }),
   ],

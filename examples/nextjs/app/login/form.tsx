@@ -59,8 +59,9 @@ function explain(failure: string) {
   }
 }
 
-/** Where to go after signing in. It came from the address bar: only this site's own paths are followed. */
-function sameOrigin(path: string) {
-  const url = new URL(path, location.origin)
-  return path.startsWith("/") && url.origin === location.origin ? url.href : "/notes"
+/** Where to go after signing in. It came from the address bar: only this site's own pages are followed. */
+function sameOrigin(target: string) {
+  if (!URL.canParse(target, location.origin)) return "/notes"
+  const url = new URL(target, location.origin)
+  return url.protocol === location.protocol && url.host === location.host ? url.href : "/notes"
 }
