@@ -18,7 +18,7 @@
 //! | [`response`] | what caches may do with the response to an injected request |
 //! | [`metrics`] | the names of what is counted |
 //! | [`relay`] | the heart: the sans-IO state machine |
-//! | [`filter`] | the only room that imports `proxy_wasm` |
+//! | [`filter`] | the only room that knows the proxy-wasm ABI |
 
 pub mod callout;
 pub mod config;

@@ -1,57 +1,16 @@
-//! The host calls that the filter makes, as functions that return errors.
-//!
-//! The SDK's own wrappers panic on a status they do not expect (proxy-wasm
-//! 0.2.5, `hostcalls.rs`), and a panic ends every request of the worker. So the
-//! imports are declared here once more, each directly above its wrapper, with
-//! statuses as plain numbers. Two things stay with the SDK: log lines, and the
-//! dispatch of callouts, whose tokens its dispatcher must know.
+//! The functions that the host offers, as ones that return errors: each import
+//! stands directly above its wrapper.
 
 #![allow(
     unsafe_code,
-    reason = "the proxy-wasm ABI passes pointers; this is the one file that does"
+    reason = "the proxy-wasm ABI passes pointers; this is the one file that takes them"
 )]
 
-use std::fmt;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::time::Duration;
 
-use proxy_wasm::types::Status;
-
+use super::error::{BAD_ARGUMENT, HostError, PARSE_FAILURE, check};
 use super::headers::{self, HeaderMap};
-
-/// A host call that did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HostError {
-    call: &'static str,
-    status: u32,
-}
-
-impl HostError {
-    /// The host has no request headers where it must have them.
-    pub(super) const NO_REQUEST: Self = Self {
-        call: "get_header_map_pairs",
-        status: UNREADABLE,
-    };
-}
-
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed with status {}", self.call, self.status)
-    }
-}
-
-/// The status for an answer of the host that cannot be read (`ParseFailure`).
-const UNREADABLE: u32 = Status::ParseFailure as u32;
-/// The status for an argument that is not given to the host (`BadArgument`).
-const UNFIT: u32 = Status::BadArgument as u32;
-
-fn check(call: &'static str, status: u32) -> Result<(), HostError> {
-    if status == Status::Ok as u32 {
-        Ok(())
-    } else {
-        Err(HostError { call, status })
-    }
-}
 
 /// A header map of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +26,8 @@ pub(super) enum Map {
 /// A buffer of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Buffer {
+    /// The body of the request of the effective stream, as far as it has come.
+    RequestBody = 0,
     /// The body of the answer to a callout.
     AnswerBody = 4,
     /// The plugin's configuration.
@@ -77,9 +38,8 @@ pub(super) enum Buffer {
 ///
 /// # Safety
 ///
-/// `data` is null, or the host got it from `proxy_on_memory_allocate` (the
-/// SDK's, which makes a boxed slice) with exactly `size` bytes, wrote all of
-/// them, and keeps no claim to it.
+/// `data` is null, or the host got it from `proxy_on_memory_allocate` (which
+/// makes a boxed slice) with exactly `size` bytes, and keeps no claim to it.
 unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() {
         Vec::new()
@@ -104,10 +64,7 @@ pub(super) fn header_map(map: Map) -> Result<HeaderMap, HostError> {
     check(CALL, status)?;
     // SAFETY: the host allocated `size` bytes at `data` for us.
     let bytes = unsafe { take(data, size) };
-    HeaderMap::parse(bytes).ok_or(HostError {
-        call: CALL,
-        status: UNREADABLE,
-    })
+    HeaderMap::parse(bytes).ok_or(HostError::new(CALL, PARSE_FAILURE))
 }
 
 #[link(wasm_import_module = "env")]
@@ -173,10 +130,7 @@ pub(super) fn send_local_response(
 ) -> Result<(), HostError> {
     const CALL: &str = "send_local_response";
     const NO_GRPC_STATUS: i32 = -1;
-    let headers = headers::serialize(headers).ok_or(HostError {
-        call: CALL,
-        status: UNFIT,
-    })?;
+    let headers = headers::serialize(headers).ok_or(HostError::new(CALL, BAD_ARGUMENT))?;
     // SAFETY: all slices are valid for the call.
     let status = unsafe {
         proxy_send_local_response(
@@ -215,16 +169,23 @@ unsafe extern "C" {
     ) -> u32;
 }
 
-/// The first `max_size` bytes of a buffer. They are copied into this VM, so a
-/// caller looks at the announced size first.
-pub(super) fn buffer(buffer: Buffer, max_size: usize) -> Result<Vec<u8>, HostError> {
+/// The bytes of a buffer, `announced` of them: fewer are an error. They are
+/// copied into this VM, so a caller looks at that number first.
+pub(super) fn buffer(buffer: Buffer, announced: usize) -> Result<Vec<u8>, HostError> {
+    const CALL: &str = "get_buffer_bytes";
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: both pointers are valid for the call.
-    let status =
-        unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max_size, &raw mut data, &raw mut size) };
-    check("get_buffer_bytes", status)?;
+    let status = unsafe {
+        proxy_get_buffer_bytes(buffer as u32, 0, announced, &raw mut data, &raw mut size)
+    };
+    check(CALL, status)?;
     // SAFETY: the host allocated `size` bytes at `data` for us.
-    Ok(unsafe { take(data, size) })
+    let bytes = unsafe { take(data, size) };
+    if bytes.len() == announced {
+        Ok(bytes)
+    } else {
+        Err(HostError::new(CALL, PARSE_FAILURE))
+    }
 }
 
 #[link(wasm_import_module = "env")]
@@ -262,6 +223,28 @@ pub(super) fn set_property(name: &str, value: &[u8]) -> Result<(), HostError> {
     let status =
         unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
     check("set_property", status)
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+}
+
+/// What the host knows about the effective stream by this path, whose segments
+/// are parted by NULs.
+pub(super) fn property(path: &str) -> Result<Vec<u8>, HostError> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the slice and both pointers are valid for the call.
+    let status =
+        unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    check("get_property", status)?;
+    // SAFETY: the host allocated `size` bytes at `data` for us.
+    Ok(unsafe { take(data, size) })
 }
 
 #[link(wasm_import_module = "env")]
@@ -314,33 +297,72 @@ pub(super) fn done() -> Result<(), HostError> {
     check("done", proxy_done())
 }
 
-// Not an import: the SDK exports it for the host (`dispatcher.rs`), and it is
-// called here within the VM.
+#[link(wasm_import_module = "env")]
 unsafe extern "C" {
-    safe fn proxy_on_tick(context: u32);
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        token: *mut u32,
+    ) -> u32;
 }
 
-/// Runs the SDK's tick of a root now, inside the current callback. Only
-/// [`super::reentry`] knows when that is allowed.
-pub(super) fn tick_root(root: u32) {
-    proxy_on_tick(root);
-}
-
-/// Sends a callout and returns its token. The answer comes to the context that
-/// the SDK takes for the active one, hence [`super::reentry`].
+/// Sends a callout and returns its token. Whichever context is the effective
+/// one, the answer comes to its root.
 pub(super) fn dispatch_http_call(
     cluster: &str,
-    headers: Vec<(&str, &str)>,
+    headers: &[(&str, &str)],
     body: &[u8],
     timeout: Duration,
 ) -> Result<u32, HostError> {
+    const CALL: &str = "http_call";
     // Below a millisecond the host would wait for ever, above 2^31 it refuses.
-    let timeout = timeout.clamp(Duration::from_millis(1), Duration::from_millis(1 << 30));
-    let body = (!body.is_empty()).then_some(body);
-    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout).map_err(
-        |status| HostError {
-            call: "http_call",
-            status: status as u32,
-        },
-    )
+    let timeout = timeout.as_millis().clamp(1, 1 << 30);
+    let headers = headers::serialize(headers).ok_or(HostError::new(CALL, BAD_ARGUMENT))?;
+    let mut token = 0;
+    // SAFETY: all slices and the pointer are valid for the call.
+    let status = unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            null(),
+            0,
+            u32::try_from(timeout).unwrap_or(u32::MAX),
+            &raw mut token,
+        )
+    };
+    check(CALL, status)?;
+    Ok(token)
+}
+
+/// A log level of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogLevel {
+    Trace = 0,
+    Debug = 1,
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+    Critical = 5,
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
+}
+
+/// Writes a log line. One that is lost is no reason to fail.
+pub(super) fn log(level: LogLevel, text: &str) {
+    // SAFETY: the slice is valid for the call.
+    let _ = unsafe { proxy_log(level as u32, text.as_ptr(), text.len()) };
 }

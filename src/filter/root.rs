@@ -1,14 +1,12 @@
 //! The root context: start, configuration, ticks, answers, the end.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use log::{error, info, warn};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
 
 use super::answer;
 use super::host::{self, Buffer};
-use super::stream::Stream;
 use super::worker::Worker;
 use crate::config::Config;
 
@@ -16,14 +14,57 @@ use crate::config::Config;
 /// own in the same VM, beside the old one until that is done.
 pub(super) struct Root {
     id: u32,
-    /// `None` until it is configured.
-    worker: Option<Rc<Worker>>,
+    /// Empty until it is configured.
+    worker: OnceCell<Rc<Worker>>,
 }
 
 impl Root {
     /// A root with this context id.
     pub(super) fn new(id: u32) -> Self {
-        Self { id, worker: None }
+        Self {
+            id,
+            worker: OnceCell::new(),
+        }
+    }
+
+    /// Its worker, once it is configured.
+    pub(super) fn worker(&self) -> Option<Rc<Worker>> {
+        self.worker.get().cloned()
+    }
+
+    pub(super) fn on_vm_start(&self) -> bool {
+        info!("token-relay {}", env!("CARGO_PKG_VERSION"));
+        true
+    }
+
+    /// A root has one configuration for all its life: the host makes a new root
+    /// for another one.
+    pub(super) fn on_configure(&self, size: usize) -> bool {
+        if self.worker.get().is_none()
+            && let Some(worker) = self.configure(size)
+        {
+            let _ = self.worker.set(Rc::new(worker));
+        }
+        self.worker.get().is_some()
+    }
+
+    pub(super) fn on_tick(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.tick();
+        }
+    }
+
+    pub(super) fn on_http_call_response(&self, token: u32, headers: usize, body: usize) {
+        if let Some(worker) = self.worker.get()
+            && let Some(call) = worker.call_of(token)
+        {
+            worker.answered(call, answer::read(headers, body));
+        }
+    }
+
+    /// True if it may end at once.
+    pub(super) fn on_done(&self) -> bool {
+        self.worker.get().is_none_or(|worker| worker.leave())
     }
 
     fn configure(&self, size: usize) -> Option<Worker> {
@@ -44,45 +85,6 @@ impl Root {
             .map_err(|error| error!("the host gives no randomness: {error}"))
             .ok()?;
         Some(Worker::new(self.id, &parsed.config, seed, name))
-    }
-}
-
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
-        let Some(worker) = &self.worker else { return };
-        if let Some(call) = worker.call_of(token) {
-            worker.answered(call, answer::read(headers, body));
-        }
-    }
-
-    fn on_done(&mut self) -> bool {
-        self.worker.as_ref().is_none_or(|worker| worker.leave())
-    }
-}
-
-impl RootContext for Root {
-    fn on_vm_start(&mut self, _size: usize) -> bool {
-        info!("token-relay {}", env!("CARGO_PKG_VERSION"));
-        true
-    }
-
-    fn on_configure(&mut self, size: usize) -> bool {
-        self.worker = self.configure(size).map(Rc::new);
-        self.worker.is_some()
-    }
-
-    fn on_tick(&mut self) {
-        if let Some(worker) = &self.worker {
-            worker.tick();
-        }
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(id, self.worker.clone())))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
     }
 }
 

@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use log::error;
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 
-use super::host::{self, HostError, Map};
+use super::body::{self, Collected, Collector};
+use super::error::HostError;
+use super::host::{self, Map};
+use super::status::{DataStatus, HeadersStatus, TrailersStatus};
 use super::verdict::{self, Fate};
-use super::worker::{Phase, Worker};
+use super::worker::{Begun, Phase, Worker};
 use crate::relay::StreamId;
-use crate::request::RequestHead;
+use crate::request::{RequestBody, RequestHead};
 use crate::response::private_headers;
 
 /// One request.
@@ -21,6 +22,8 @@ pub(super) struct Stream {
     worker: Option<Rc<Worker>>,
     /// Shared with the worker while the request is held.
     phase: Rc<Cell<Phase>>,
+    /// Its body, where the relay wants it.
+    body: Cell<Option<Collector>>,
 }
 
 impl Stream {
@@ -30,77 +33,47 @@ impl Stream {
             id: StreamId(id),
             worker,
             phase: Rc::new(Cell::new(Phase::New)),
+            body: Cell::new(None),
         }
     }
 
-    /// `None`: it is held.
-    fn decide(&self, worker: &Worker) -> Option<Fate> {
-        let headers = match host::header_map(Map::Request) {
-            Ok(headers) => headers,
-            Err(error) => return Some(verdict::refuse(&error)),
-        };
-        let head = RequestHead::from_headers(headers.iter());
-        if head.method.is_empty() {
-            // No request is without one, so these are not its headers; routes
-            // that match nothing would let it pass.
-            return Some(verdict::refuse(&HostError::NO_REQUEST));
+    pub(super) fn on_request_headers(&self, end: bool) -> HeadersStatus {
+        match &self.worker {
+            Some(worker) => worker.serve(self.id, || self.begin(worker, end)),
+            None => self.decided(verdict::refuse(&HostError::NO_CONTEXT)),
         }
-        worker.request(self.id, &head, &self.phase)
-    }
-
-    /// Whether the request goes on. Its body goes nowhere before its headers do:
-    /// the host holds it back by itself, unless `allow_on_headers_stop_iteration`
-    /// is set.
-    fn goes_on(&self) -> Action {
-        match self.phase.get() {
-            Phase::Decided(Fate::GoesOn { .. }) => Action::Continue,
-            _ => Action::Pause,
+        if self.goes_on() {
+            HeadersStatus::Continue
+        } else if self.is_held() && self.body.get().is_some_and(|body| body.is_coming()) {
+            HeadersStatus::StopIteration
+        } else {
+            HeadersStatus::StopAllIterationAndWatermark
         }
     }
 
-    /// Tells the worker if the request was still held.
-    fn ended(&self) {
-        if self.phase.get() == Phase::Held
-            && let Some(worker) = &self.worker
-        {
-            worker.gone(self.id);
-            worker.settle(self.id);
+    /// `size`: how much of the body the host has by now.
+    pub(super) fn on_request_body(&self, size: usize, end: bool) -> DataStatus {
+        self.collect(|body| body.piece(size, end));
+        if self.goes_on() {
+            DataStatus::Continue
+        } else if self.is_held() && self.body.get().is_some_and(|body| body.is_kept()) {
+            DataStatus::StopIterationAndBuffer
+        } else {
+            DataStatus::StopIterationAndWatermark
         }
     }
-}
 
-impl Context for Stream {
-    fn on_done(&mut self) -> bool {
-        self.ended();
-        true
-    }
-}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _headers: usize, _end: bool) -> Action {
-        let Some(worker) = &self.worker else {
-            self.phase
-                .set(Phase::Decided(verdict::refuse(&HostError::NO_REQUEST)));
-            return Action::Pause;
-        };
-        if let Some(fate) = self.decide(worker) {
-            self.phase.set(Phase::Decided(fate));
+    pub(super) fn on_request_trailers(&self) -> TrailersStatus {
+        self.collect(Collector::trailers);
+        if self.goes_on() {
+            TrailersStatus::Continue
+        } else {
+            TrailersStatus::StopIteration
         }
-        // May bring the verdict of a request that was held a moment ago.
-        worker.settle(self.id);
-        self.goes_on()
-    }
-
-    fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
-        self.goes_on()
-    }
-
-    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
-        self.goes_on()
     }
 
     /// Also runs for answers that the proxy makes, this filter's own included.
-    fn on_http_response_headers(&mut self, _headers: usize, _end: bool) -> Action {
+    pub(super) fn on_response_headers(&self) {
         // A held request is answered only by somebody else: a time-out.
         self.ended();
         if let Phase::Decided(Fate::GoesOn {
@@ -110,8 +83,101 @@ impl HttpContext for Stream {
         {
             error!("a response could not be marked as private: {error}");
         }
-        Action::Continue
     }
+
+    pub(super) fn on_done(&self) {
+        self.ended();
+    }
+
+    /// Hands the request to the worker.
+    fn begin(&self, worker: &Worker, end: bool) {
+        let headers = match host::header_map(Map::Request) {
+            Ok(headers) => headers,
+            Err(error) => return self.decided(verdict::refuse(&error)),
+        };
+        let head = RequestHead::from_headers(headers.iter());
+        if head.method.is_empty() {
+            // No request is without one, so these are not its headers; routes
+            // that match nothing would let it pass.
+            return self.decided(verdict::refuse(&HostError::NO_REQUEST));
+        }
+        match worker.request(self.id, &head, &self.phase) {
+            Begun::Decided(fate) => self.decided(fate),
+            Begun::Held => {}
+            Begun::WantsBody { limit } => {
+                let mut body = Collector::new(limit);
+                let collected = body.head(headers.get(b"content-length"), end);
+                self.body.set(Some(body));
+                self.deliver(worker, collected);
+            }
+        }
+    }
+
+    /// More of the body came, where it is awaited.
+    fn collect(&self, more: impl FnOnce(&mut Collector) -> Option<Collected>) {
+        if let Some(worker) = &self.worker
+            && let Some(mut body) = self.body.get()
+            && body.is_coming()
+            && self.is_held()
+        {
+            let collected = more(&mut body);
+            self.body.set(Some(body));
+            if collected.is_some() {
+                worker.serve(self.id, || self.deliver(worker, collected));
+            }
+        }
+    }
+
+    /// Hands the body to the worker, once there is one.
+    fn deliver(&self, worker: &Worker, collected: Option<Collected>) {
+        match collected {
+            None => {}
+            Some(Collected::TooLarge) => worker.body(self.id, RequestBody::TooLarge),
+            Some(Collected::Whole { size }) => match body::read(size) {
+                Ok(bytes) => worker.body(
+                    self.id,
+                    RequestBody::Whole {
+                        bytes: &bytes,
+                        client: body::client().as_deref(),
+                    },
+                ),
+                Err(error) => {
+                    worker.gone(self.id);
+                    self.decided(verdict::refuse(&error));
+                }
+            },
+        }
+    }
+
+    fn decided(&self, fate: Fate) {
+        self.phase.set(Phase::Decided(fate));
+    }
+
+    fn is_held(&self) -> bool {
+        self.phase.get() == Phase::Held
+    }
+
+    /// Whether the request goes on. Nothing of it goes anywhere before: each
+    /// callback holds back what it is about, whatever the host does by itself.
+    fn goes_on(&self) -> bool {
+        matches!(self.phase.get(), Phase::Decided(Fate::GoesOn { .. }))
+    }
+
+    /// Tells the worker if the request was still held.
+    fn ended(&self) {
+        if let Some(worker) = &self.worker
+            && self.is_held()
+        {
+            worker.serve(self.id, || worker.gone(self.id));
+        }
+    }
+}
+
+/// The headers of a request of which nothing is known: it is answered, and goes
+/// nowhere.
+pub(super) fn refuse_unknown() -> HeadersStatus {
+    verdict::refuse(&HostError::NO_CONTEXT);
+    HeadersStatus::StopAllIterationAndWatermark
 }
 
 fn mark_private() -> Result<(), HostError> {

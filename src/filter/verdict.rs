@@ -2,7 +2,8 @@
 
 use log::error;
 
-use super::host::{self, HostError, Map};
+use super::error::HostError;
+use super::host::{self, Map};
 use crate::relay::{CookieEdit, Injection, Verdict};
 use crate::reply::Reply;
 

@@ -1,9 +1,10 @@
 //! One worker's relay, and the carrying out of what it asks for.
 //!
-//! The root and its streams share it. A stream hands in its request and takes
-//! its own verdict, if there is one at once; everything else that the core wants
-//! done waits in the outbox for the root's next turn, which [`Worker::settle`]
-//! brings about at once where something waits.
+//! The root and its streams share it, and both do at once what the core wants
+//! done: a call belongs to the root whoever sends it, so it outlives the request
+//! that caused it. One thing is the root's alone. Within a stream's callback the
+//! host takes a local reply to any request for one to this, so what is decided
+//! about others waits in the outbox for the root's timer.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -14,14 +15,14 @@ use std::time::Duration;
 use log::{error, log};
 
 use super::clock::Clock;
-use super::host::{self, HostError};
-use super::reentry::Reentry;
+use super::cluster::Cluster;
+use super::host;
 use super::verdict::{self, Fate};
 use crate::callout::{Callout, CalloutResult, Failure, Peer};
 use crate::config::Config;
 use crate::metrics::Metric;
 use crate::relay::{CallId, Input, Output, Relay, StreamId, Verdict};
-use crate::request::RequestHead;
+use crate::request::{RequestBody, RequestHead};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +37,27 @@ pub(super) enum Phase {
     Gone,
 }
 
+/// How a request begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// Its verdict was carried out.
+    Decided(Fate),
+    /// It is to be held; its phase will change.
+    Held,
+    /// The same, and its body is wanted.
+    WantsBody {
+        /// The longest that is taken, in bytes.
+        limit: usize,
+    },
+}
+
 /// One worker's relay; shared by a root context and its streams.
 pub(super) struct Worker {
     name: String,
-    reentry: Reentry,
+    /// The root's context id.
+    root: u32,
+    /// The stream whose callback runs; `None` in one of the root's.
+    current: Cell<Option<StreamId>>,
     clock: Clock,
     store: Cluster,
     issuer: Cluster,
@@ -47,7 +65,7 @@ pub(super) struct Worker {
     /// [`Metric::ALL`].
     counters: Vec<Option<u32>>,
     relay: RefCell<Relay>,
-    /// Calls and verdicts that wait for the root's turn.
+    /// What the core wants done, until the turn that does it.
     outbox: RefCell<VecDeque<Output>>,
     /// Calls that the host refused, which the core has yet to hear of.
     refused: RefCell<VecDeque<CallId>>,
@@ -57,21 +75,6 @@ pub(super) struct Worker {
     timer: Cell<Timer>,
     /// The host waits for this root to be done.
     leaving: Cell<bool>,
-}
-
-struct Cluster {
-    name: String,
-    /// When the operator was last told that the host refuses to send to it.
-    told: Cell<Option<Duration>>,
-}
-
-impl Cluster {
-    fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            told: Cell::new(None),
-        }
-    }
 }
 
 /// The root's timer, which the host repeats until it is set again.
@@ -95,7 +98,8 @@ impl Worker {
     pub(super) fn new(root: u32, config: &Config, seed: [u8; 32], name: String) -> Self {
         Self {
             name,
-            reentry: Reentry::new(root),
+            root,
+            current: Cell::new(None),
             clock: Clock::new(),
             store: Cluster::new(&config.store.cluster),
             issuer: Cluster::new(&config.issuer.cluster),
@@ -112,24 +116,45 @@ impl Worker {
 
     // A stream's callbacks.
 
-    /// Takes in a request. `None`: it is to be held, and the root will carry out
-    /// its verdict and set `phase`. [`Worker::settle`] must follow.
+    /// Runs a callback of a stream, and does what it caused.
+    pub(super) fn serve(&self, stream: StreamId, callback: impl FnOnce()) {
+        self.current.set(Some(stream));
+        callback();
+        if self.outbox.borrow().is_empty() {
+            self.rest();
+        } else {
+            self.turn();
+        }
+        self.current.set(None);
+    }
+
+    /// Takes in a request; within [`Worker::serve`], as the others below. Where it
+    /// is held, the turn that has its verdict carries it out and sets `phase`:
+    /// perhaps the one at the end of this callback.
     pub(super) fn request(
         &self,
         stream: StreamId,
         head: &RequestHead<'_>,
         phase: &Rc<Cell<Phase>>,
-    ) -> Option<Fate> {
+    ) -> Begun {
         self.handle(Input::Request { stream, head });
         if let Some(verdict) = self.verdict_of(stream) {
-            return Some(verdict::carry_out(&verdict, &self.name));
+            return Begun::Decided(verdict::carry_out(&verdict, &self.name));
         }
         phase.set(Phase::Held);
         self.held.borrow_mut().insert(stream, Rc::clone(phase));
-        None
+        match self.limit_of(stream) {
+            Some(limit) => Begun::WantsBody { limit },
+            None => Begun::Held,
+        }
     }
 
-    /// Takes in that a held request has ended. [`Worker::settle`] must follow.
+    /// Takes in the body that a request was held for.
+    pub(super) fn body(&self, stream: StreamId, body: RequestBody<'_>) {
+        self.handle(Input::Body { stream, body });
+    }
+
+    /// Takes in that a held request has ended.
     pub(super) fn gone(&self, stream: StreamId) {
         if let Some(phase) = self.held.borrow_mut().remove(&stream) {
             phase.set(Phase::Gone);
@@ -137,23 +162,12 @@ impl Worker {
         self.handle(Input::StreamGone { stream });
     }
 
-    /// Ends a stream's part in a callback: what it caused is done in the root.
-    pub(super) fn settle(&self, stream: StreamId) {
-        if self.outbox.borrow().is_empty() {
-            self.set_timer();
-        } else {
-            self.reentry.enter(stream);
-        }
-    }
-
     // The root's callbacks.
 
-    /// A tick: the timer, or a stream that [settles](Worker::settle).
+    /// The timer fired.
     pub(super) fn tick(&self) {
-        if self.reentry.caller().is_none() {
-            self.timer.set(Timer::Fired);
-            self.handle(Input::Timeout);
-        }
+        self.timer.set(Timer::Fired);
+        self.handle(Input::Timeout);
         self.turn();
     }
 
@@ -190,6 +204,9 @@ impl Worker {
                     Output::Resume { stream, verdict } if self.may_resume(stream) => {
                         self.resume(stream, &verdict);
                     }
+                    // Once its headers' callback is over, a request's body cannot be
+                    // had any more; the core does not wait for it for ever.
+                    Output::ReadBody { .. } => {}
                     output => others.push_back(output),
                 }
             }
@@ -203,21 +220,20 @@ impl Worker {
         }
         others.append(&mut self.outbox.borrow_mut());
         *self.outbox.borrow_mut() = others;
-        self.set_timer();
-        self.finish();
+        self.rest();
     }
 
     /// Within the callback of a stream only that stream: the host would take a
     /// local reply to another for one to this, and hold this one for ever.
     fn may_resume(&self, stream: StreamId) -> bool {
-        self.reentry.caller().is_none_or(|caller| caller == stream)
+        self.current.get().is_none_or(|current| current == stream)
     }
 
     fn resume(&self, stream: StreamId, verdict: &Verdict) {
         let Some(phase) = self.held.borrow_mut().remove(&stream) else {
             return;
         };
-        let elsewhere = self.reentry.caller().is_none();
+        let elsewhere = self.current.get().is_none();
         if elsewhere && host::set_effective_context(stream.0).is_err() {
             // The client left; its `on_done` came too late for this turn.
             phase.set(Phase::Gone);
@@ -236,7 +252,7 @@ impl Worker {
         }
         if elsewhere {
             // Cannot fail: the root is the context of this callback.
-            let _ = host::set_effective_context(self.reentry.root());
+            let _ = host::set_effective_context(self.root);
         }
     }
 
@@ -245,36 +261,12 @@ impl Worker {
             Peer::Store => &self.store,
             Peer::Issuer => &self.issuer,
         };
-        let headers = callout
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.expose().as_str()))
-            .collect();
-        let body = callout.body.expose();
-        match host::dispatch_http_call(&cluster.name, headers, body, callout.timeout) {
-            Ok(token) => {
+        match cluster.send(callout, self.clock.now().mono) {
+            Some(token) => {
                 self.calls.borrow_mut().insert(token, call);
             }
-            Err(error) => {
-                self.refused.borrow_mut().push_back(call);
-                self.tell_refusal(cluster, &error);
-            }
+            None => self.refused.borrow_mut().push_back(call),
         }
-    }
-
-    /// At most one line per cluster and second.
-    fn tell_refusal(&self, cluster: &Cluster, error: &HostError) {
-        let now = self.clock.now().mono;
-        let silent = |told: Duration| now < told + Duration::from_secs(1);
-        if cluster.told.get().is_some_and(silent) {
-            return;
-        }
-        cluster.told.set(Some(now));
-        error!(
-            "the proxy does not send to cluster {:?}: there is no such cluster, it has no healthy \
-             endpoint, or its limits are reached ({error})",
-            cluster.name
-        );
     }
 
     // The core.
@@ -298,14 +290,27 @@ impl Worker {
     }
 
     fn verdict_of(&self, stream: StreamId) -> Option<Verdict> {
-        let mut outbox = self.outbox.borrow_mut();
-        let at = outbox.iter().position(
-            |output| matches!(output, Output::Resume { stream: s, .. } if *s == stream),
-        )?;
-        match outbox.remove(at)? {
+        let is_verdict =
+            |output: &Output| matches!(output, Output::Resume { stream: s, .. } if *s == stream);
+        match self.take_output(is_verdict)? {
             Output::Resume { verdict, .. } => Some(verdict),
             _ => None,
         }
+    }
+
+    fn limit_of(&self, stream: StreamId) -> Option<usize> {
+        let is_limit =
+            |output: &Output| matches!(output, Output::ReadBody { stream: s, .. } if *s == stream);
+        match self.take_output(is_limit)? {
+            Output::ReadBody { limit, .. } => Some(limit),
+            _ => None,
+        }
+    }
+
+    fn take_output(&self, wanted: impl Fn(&Output) -> bool) -> Option<Output> {
+        let mut outbox = self.outbox.borrow_mut();
+        let at = outbox.iter().position(wanted)?;
+        outbox.remove(at)
     }
 
     fn is_idle(&self) -> bool {
@@ -321,8 +326,18 @@ impl Worker {
         }
     }
 
-    fn set_timer(&self) {
-        let waiting = !self.outbox.borrow().is_empty() || !self.refused.borrow().is_empty();
+    /// Before a callback ends: the timer for all that is left, or the end.
+    fn rest(&self) {
+        let ends = self.leaving.get() && self.is_idle();
+        if ends && self.current.get().is_none() {
+            self.finish();
+        } else {
+            self.set_timer(ends);
+        }
+    }
+
+    fn set_timer(&self, ends: bool) {
+        let waiting = ends || !self.outbox.borrow().is_empty() || !self.refused.borrow().is_empty();
         let due = if waiting {
             // What a stream could not do, or the rest of a long turn: at once.
             Some(Duration::ZERO)
@@ -341,12 +356,10 @@ impl Worker {
     }
 
     fn finish(&self) {
-        if self.leaving.get() && self.is_idle() {
-            self.leaving.set(false);
-            let _ = host::set_tick_period(None);
-            if let Err(error) = host::done() {
-                error!("the host did not let this configuration end: {error}");
-            }
+        self.leaving.set(false);
+        let _ = host::set_tick_period(None);
+        if let Err(error) = host::done() {
+            error!("the host did not let this configuration end: {error}");
         }
     }
 }

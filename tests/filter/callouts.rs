@@ -21,8 +21,6 @@ fn a_call_is_sent_with_its_cluster_headers_body_and_time_out() {
     assert_eq!(arguments(&call)[0], format!("session:{ALICE}"));
 }
 
-/// The SDK drops an answer whose dispatching context is gone, so this passes
-/// only if the root dispatched.
 #[test]
 fn an_answer_reaches_the_relay_after_its_client_left() {
     let root = start();
@@ -47,20 +45,12 @@ fn a_refresh_is_written_back_after_every_client_left() {
     let second = get_as(root, ALICE);
     store_says(root, &the_call(), &["found", &expired_record()]);
     store_says(root, &the_call(), &["claimed"]);
-    let refresh = the_call();
-    assert_eq!(refresh.cluster, "django");
-    assert_eq!(refresh.timeout, 35_000);
+    let issue = the_call();
+    assert_eq!(issue.cluster, "django");
+    assert_eq!(issue.timeout, 35_000);
     host::end(first);
     host::end(second);
-    let tokens = json!({"access": fresh("new"), "refresh": fresh("new-refresh")}).to_string();
-    host::answer(root, refresh.token, UPSTREAM_200, tokens.as_bytes());
-    let commit = the_call();
-    assert!(
-        arguments(&commit)
-            .iter()
-            .any(|argument| argument.contains(&fresh("new")))
-    );
-    store_says(root, &commit, &["written"]);
+    issue_and_write(root, &issue);
     let next = get_as(root, ALICE);
     assert_eq!(authorization(next), [format!("Bearer {}", fresh("new"))]);
 }
@@ -86,13 +76,35 @@ fn one_answer_resumes_all_who_wait_each_in_its_own_stream() {
 }
 
 #[test]
-fn after_a_stream_was_resumed_the_root_acts_for_itself_again() {
+fn a_stream_sends_its_call_itself_and_the_root_what_follows() {
     let root = start();
     let id = get_as(root, ALICE);
-    store_says(root, &the_call(), &["found", &ageing_record()]);
+    let read = the_call();
+    assert_eq!(read.by, id, "without waiting for the timer");
+    store_says(root, &read, &["found", &ageing_record()]);
     assert!(host::stream(id).went_on);
-    let claim = the_call();
-    assert_eq!(claim.context, root);
+    assert_eq!(the_call().by, root);
+}
+
+/// The host would take the answer for one to the request whose callback runs.
+#[test]
+fn what_a_request_brings_about_for_another_waits_for_the_roots_turn() {
+    let mut configuration = configuration();
+    configuration["cache"] = json!({"max_age": "0s"});
+    let root = start_with(&configuration);
+    let waiting = waiting_without_a_call(root);
+    // The next one has the store asked again, for both.
+    HOST.with_borrow_mut(|host| host.clusters.remove("webdis"));
+    let next = get_as(root, ALICE);
+    assert_eq!(host::stream(next).reply.expect("an answer").status, 503);
+    assert!(host::stream(waiting).reply.is_none(), "not in its callback");
+    assert_eq!(
+        HOST.with_borrow(|host| host.periods.last().copied()),
+        Some(1),
+        "but soon"
+    );
+    host::tick(root);
+    assert_eq!(host::stream(waiting).reply.expect("an answer").status, 503);
 }
 
 #[test]

@@ -2,25 +2,25 @@
 //! that tests run side by side.
 //!
 //! Its functions call into the guest with nothing borrowed; the imports borrow
-//! for the length of one host call.
+//! for the length of one host call. A request's way through it is in
+//! [`crate::streams`].
 
-#![allow(unsafe_code, reason = "the SDK's exports are declared here")]
+#![allow(unsafe_code, reason = "the filter's exports are declared here")]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Mutex;
 
 use crate::abi::Headers;
+use crate::streams;
+pub(crate) use crate::streams::{
+    body, end, open, request, respond, say_to_body, say_to_trailers, stream, trailers, upload,
+};
 
 unsafe extern "C" {
     safe fn proxy_on_context_create(context: u32, root: u32);
-    safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
-    safe fn proxy_on_configure(context: u32, size: usize) -> bool;
+    safe fn proxy_on_vm_start(context: u32, size: usize) -> u32;
+    safe fn proxy_on_configure(context: u32, size: usize) -> u32;
     safe fn proxy_on_tick(context: u32);
-    safe fn proxy_on_request_headers(context: u32, headers: usize, end: bool) -> u32;
-    safe fn proxy_on_request_body(context: u32, size: usize, end: bool) -> u32;
-    safe fn proxy_on_request_trailers(context: u32, trailers: usize) -> u32;
-    safe fn proxy_on_response_headers(context: u32, headers: usize, end: bool) -> u32;
     safe fn proxy_on_http_call_response(
         context: u32,
         token: u32,
@@ -28,8 +28,7 @@ unsafe extern "C" {
         body: usize,
         trailers: usize,
     );
-    safe fn proxy_on_done(context: u32) -> bool;
-    safe fn proxy_on_log(context: u32);
+    safe fn proxy_on_done(context: u32) -> u32;
     safe fn proxy_on_delete(context: u32);
 }
 
@@ -54,11 +53,17 @@ pub(crate) struct Host {
     pub(crate) counters: Vec<(String, i64)>,
     pub(crate) logs: Vec<(u32, String)>,
     pub(crate) pending_done: BTreeSet<u32>,
+    /// `allow_on_headers_stop_iteration` is not set.
+    pub(crate) stops_all: bool,
+    /// What [`proxy_get_property`](crate::imports) knows, by path.
+    pub(crate) known: BTreeMap<String, String>,
+    /// What the guest did that Envoy does not bear.
+    pub(crate) wrongs: Vec<&'static str>,
     current: u32,
-    /// The stream whose request headers are being handed over.
-    pub(crate) in_headers: Option<u32>,
-    /// It was continued meanwhile.
-    pub(crate) continued_in_headers: bool,
+    /// The stream of which a part of the request is being handed over.
+    in_request: Option<u32>,
+    /// What the guest may read of its body.
+    readable_body: Vec<u8>,
     tokens: u32,
     contexts_made: u32,
     configuration: Vec<u8>,
@@ -72,13 +77,31 @@ pub(crate) struct Context {
     pub(crate) request: Headers,
     /// The response's headers, as the guest left them.
     pub(crate) response: Headers,
+    pub(crate) is_stream: bool,
     pub(crate) properties: BTreeMap<String, String>,
     /// The request went on to the upstream.
     pub(crate) went_on: bool,
     /// The filter answered.
     pub(crate) reply: Option<Reply>,
-    request_open: bool,
-    response_open: bool,
+    /// What Envoy keeps of the request, and what of it comes again.
+    pub(crate) held: Held,
+    pub(crate) kept: Vec<u8>,
+    /// The request's body as the upstream got it.
+    pub(crate) passed: Vec<u8>,
+    pub(crate) request_open: bool,
+    pub(crate) response_open: bool,
+}
+
+/// How a request is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Held {
+    #[default]
+    No,
+    /// The body still comes to the filter: what it was given before, too, if
+    /// `again`.
+    Headers { again: bool },
+    /// None of the body comes to the filter.
+    All,
 }
 
 /// A callout.
@@ -89,8 +112,8 @@ pub(crate) struct Call {
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
     pub(crate) timeout: u32,
-    /// The effective context of the dispatch.
-    pub(crate) context: u32,
+    /// The context whose callback sent it.
+    pub(crate) by: u32,
 }
 
 /// A local reply.
@@ -131,8 +154,35 @@ impl Host {
         self.tokens
     }
 
+    /// Whose callback runs.
+    pub(crate) fn current(&self) -> u32 {
+        self.current
+    }
+
+    /// The effective stream is continued or answered: not its own affair where
+    /// another's callback runs, and not to be continued within its own.
+    pub(crate) fn note_decision(&mut self, continued: bool) {
+        let (stream, current) = (self.effective(), self.current);
+        if self.is_stream(current) && stream != current {
+            self.wrongs
+                .push("decided another's request within its own callback");
+        }
+        if continued && self.in_request == Some(stream) {
+            // Envoy would send the headers, then see the callback pause, and may
+            // keep the body for ever.
+            self.wrongs.push("continued within its own callback");
+        }
+    }
+
+    fn is_stream(&self, id: u32) -> bool {
+        self.contexts
+            .get(&id)
+            .is_some_and(|context| context.is_stream)
+    }
+
     pub(crate) fn buffer(&self, buffer: u32) -> Option<Vec<u8>> {
         match buffer {
+            0 => self.in_request.map(|_| self.readable_body.clone()),
             4 => Some(self.answer.clone()?.1),
             7 => Some(self.configuration.clone()),
             other => panic!("buffer {other} is none of the filter's business"),
@@ -163,19 +213,20 @@ impl Host {
     }
 }
 
-fn with<R>(f: impl FnOnce(&mut Host) -> R) -> R {
+pub(crate) fn with<R>(f: impl FnOnce(&mut Host) -> R) -> R {
     HOST.with_borrow_mut(f)
 }
 
 /// Calls into the guest as Envoy does; true if the callback's stream stops
 /// whatever the callback returned.
-fn call<R>(context: u32, f: impl FnOnce() -> R) -> (R, bool) {
+pub(crate) fn call<R>(context: u32, f: impl FnOnce() -> R) -> (R, bool) {
     with(|host| {
         assert_eq!(host.current, 0, "Envoy does not call into a running VM");
         (host.current, host.effective) = (context, 0);
     });
     let result = f();
     let (stopped, deferred) = with(|host| {
+        assert_eq!(host.wrongs, [""; 0]);
         (host.current, host.effective) = (0, 0);
         (
             std::mem::take(&mut host.stop_iteration),
@@ -183,129 +234,81 @@ fn call<R>(context: u32, f: impl FnOnce() -> R) -> (R, bool) {
         )
     });
     for action in deferred {
-        carry_out(action);
+        match action {
+            Deferred::Continue(id) => streams::carry_on(id),
+            Deferred::Reply(id, reply) => streams::reply(id, reply),
+            Deferred::DeleteRoot(id) => delete(id),
+        }
     }
     (result, stopped)
 }
 
-fn carry_out(action: Deferred) {
-    match action {
-        Deferred::Continue(id) => with(|host| {
-            if let Some(context) = host.contexts.get_mut(&id) {
-                context.went_on = true;
-            }
-        }),
-        Deferred::Reply(id, reply) => {
-            let headers = reply.headers.clone();
-            let known = with(|host| {
-                let context = host.contexts.get_mut(&id)?;
-                assert!(!context.went_on, "an answer to a request that went on");
-                context.reply.get_or_insert(reply);
-                Some(())
-            });
-            if known.is_some() {
-                respond(id, headers);
-            }
-        }
-        Deferred::DeleteRoot(id) => delete(id),
-    }
+/// The same for a part of a request, whose body so far may be read.
+pub(crate) fn call_request(id: u32, body: Vec<u8>, f: impl FnOnce() -> u32) -> (u32, bool) {
+    with(|host| (host.in_request, host.readable_body) = (Some(id), body));
+    let result = call(id, f);
+    with(|host| (host.in_request, host.readable_body) = (None, Vec::new()));
+    result
 }
 
-fn delete(id: u32) {
+pub(crate) fn delete(id: u32) {
     call(id, || proxy_on_delete(id));
     with(|host| host.contexts.remove(&id));
 }
 
-fn create(root: u32) -> u32 {
+/// Makes a root, where `root` is 0, or a stream.
+pub(crate) fn create(root: u32) -> u32 {
     let id = with(|host| {
         host.contexts_made += 1;
         let id = host.contexts_made;
-        host.contexts.insert(id, Context::default());
+        let context = Context {
+            is_stream: root != 0,
+            ..Context::default()
+        };
+        host.contexts.insert(id, context);
         id
     });
     call(id, || proxy_on_context_create(id, root));
     id
 }
 
-/// Loads the module into this thread's VM.
-fn load() {
-    // The SDK installs its logger once per process, and not atomically.
-    static LOADING: Mutex<()> = Mutex::new(());
-    let _guard = LOADING.lock();
-    token_relay::filter::start();
+/// A stream of which the guest was never told.
+pub(crate) fn create_unannounced() -> u32 {
+    with(|host| {
+        host.contexts_made += 1;
+        let context = Context {
+            is_stream: true,
+            ..Context::default()
+        };
+        host.contexts.insert(host.contexts_made, context);
+        host.contexts_made
+    })
 }
 
 /// Starts a root with a configuration; `Err` with its id if it refuses.
 pub(crate) fn configure(configuration: impl Into<Vec<u8>>) -> Result<u32, u32> {
-    load();
+    token_relay::filter::start();
     let configuration = configuration.into();
     let size = configuration.len();
     let root = create(0);
     with(|host| host.configuration = configuration);
-    assert!(call(root, || proxy_on_vm_start(root, 0)).0);
-    let accepted = call(root, || proxy_on_configure(root, size)).0;
+    assert_eq!(call(root, || proxy_on_vm_start(root, 0)).0, 1);
+    let accepted = call(root, || proxy_on_configure(root, size)).0 == 1;
     if accepted { Ok(root) } else { Err(root) }
 }
 
-/// A request's headers come in. Returns the stream's id.
-pub(crate) fn request(root: u32, headers: &[(&str, &[u8])]) -> u32 {
-    let id = create(root);
-    with(|host| {
-        let context = host.stream_mut(id);
-        context.request = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
-            .collect();
-        context.request_open = true;
-        host.in_headers = Some(id);
-    });
-    let (action, stopped) = call(id, || proxy_on_request_headers(id, headers.len(), true));
-    with(|host| {
-        host.in_headers = None;
-        // Envoy would send the headers, then see the callback pause, and may keep
-        // the body for ever.
-        assert!(
-            !host.continued_in_headers,
-            "continued within its own callback"
-        );
-    });
-    if action == 0 && !stopped {
-        with(|host| {
-            host.close_request_map(id);
-            host.stream_mut(id).went_on = true;
-        });
+/// Announces a root once more, and configures it; true if it accepts.
+pub(crate) fn start_again(root: u32) -> bool {
+    if with(|host| !host.is_stream(root)) {
+        call(root, || proxy_on_context_create(root, 0));
     }
-    id
+    call(root, || proxy_on_vm_start(root, 0));
+    call(root, || proxy_on_configure(root, 0)).0 == 1
 }
 
-/// A piece of the request's body comes in; true if it is held back.
-pub(crate) fn request_body(id: u32) -> bool {
-    call(id, || proxy_on_request_body(id, 3, false)).0 == 1
-}
-
-/// The request's trailers come in; true if they are held back.
-pub(crate) fn request_trailers(id: u32) -> bool {
-    call(id, || proxy_on_request_trailers(id, 1)).0 == 1
-}
-
-/// A response comes from the upstream, or from another part of the proxy.
-pub(crate) fn respond(id: u32, headers: Headers) {
-    let count = headers.len();
-    with(|host| {
-        let context = host.stream_mut(id);
-        context.response = headers;
-        context.response_open = true;
-    });
-    let (action, stopped) = call(id, || proxy_on_response_headers(id, count, false));
-    assert!(action == 0 && !stopped, "responses are never held");
-    with(|host| host.stream_mut(id).response_open = false);
-}
-
-/// A stream ends.
-pub(crate) fn end(id: u32) {
-    assert!(call(id, || proxy_on_done(id)).0, "streams end at once");
-    call(id, || proxy_on_log(id));
-    delete(id);
+/// A root or a stream is to end; true if it may at once.
+pub(crate) fn done(id: u32) -> bool {
+    call(id, || proxy_on_done(id)).0 == 1
 }
 
 /// The answer to a callout comes in.
@@ -329,18 +332,13 @@ pub(crate) fn tick(root: u32) {
 
 /// The root's configuration has been replaced; true if it ends at once.
 pub(crate) fn retire(root: u32) -> bool {
-    let at_once = call(root, || proxy_on_done(root)).0;
+    let at_once = done(root);
     if at_once {
         delete(root);
     } else {
         with(|host| host.pending_done.insert(root));
     }
     at_once
-}
-
-/// What is known of a stream.
-pub(crate) fn stream(id: u32) -> Context {
-    with(|host| host.stream_mut(id).clone())
 }
 
 /// The values of a header.

@@ -1,4 +1,4 @@
-//! Every import of the SDK (proxy-wasm 0.2.5, `hostcalls.rs`), answered by the
+//! Every import that the filter has, answered by the
 //! [`Host`](crate::host::Host) of the current thread.
 
 #![allow(unsafe_code, reason = "the proxy-wasm ABI passes pointers")]
@@ -63,7 +63,7 @@ extern "C" fn proxy_log(level: u32, data: *const u8, size: usize) -> u32 {
     let line = unsafe { text(data, size) };
     const CRITICAL: u32 = 5;
     if level == CRITICAL {
-        // The SDK's panic hook: the only sight of a failed assertion.
+        // The panic hook: the only sight of a failed assertion.
         eprintln!("{line}");
     } else {
         with(|host| host.logs.push((level, line)));
@@ -127,6 +127,26 @@ extern "C" fn proxy_replace_header_map_value(
     })
 }
 
+/// Not for the filter, which replaces: `tests/breaks` has it used once.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_add_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    let name = unsafe { text(name, name_size) };
+    let value = unsafe { bytes(value, value_size) }.to_vec();
+    with(|host| {
+        let Some(map) = host.map(map) else {
+            return BAD_ARGUMENT;
+        };
+        map.push((name, value));
+        OK
+    })
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32 {
     let name = unsafe { text(name, name_size) };
@@ -160,6 +180,7 @@ extern "C" fn proxy_send_local_response(
     unless_refused("send_local_response", |host| {
         // As the C++ host does: whatever the callback returns, its stream stops.
         host.stop_iteration = true;
+        host.note_decision(false);
         let stream = host.effective();
         host.deferred.push_back(Deferred::Reply(stream, reply));
         OK
@@ -171,9 +192,7 @@ extern "C" fn proxy_continue_stream(stream_type: u32) -> u32 {
     assert_eq!(stream_type, 0, "only requests are paused");
     unless_refused("continue_stream", |host| {
         let stream = host.effective();
-        if host.in_headers == Some(stream) {
-            host.continued_in_headers = true;
-        }
+        host.note_decision(true);
         host.close_request_map(stream);
         host.deferred.push_back(Deferred::Continue(stream));
         OK
@@ -223,7 +242,7 @@ extern "C" fn proxy_http_call(
             headers,
             body,
             timeout,
-            context: host.effective(),
+            by: host.current(),
         };
         unsafe { *token = call.token };
         host.calls.push(call);
@@ -233,10 +252,7 @@ extern "C" fn proxy_http_call(
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_effective_context(context: u32) -> u32 {
-    // The SDK's dispatcher makes this call before each answer, and panics on an
-    // error: a host that refused it would end every filter of this SDK.
-    with(|host| {
-        host.made.push("set_effective_context");
+    unless_refused("set_effective_context", |host| {
         if !host.contexts.contains_key(&context) {
             return BAD_ARGUMENT;
         }
@@ -286,40 +302,19 @@ extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> u32 {
     })
 }
 
-/// The imports that the filter must never use: they panic in the SDK, or have
-/// no business here.
-macro_rules! never {
-    ($($name:ident)*) => {$(
-        #[unsafe(no_mangle)]
-        extern "C" fn $name() -> u32 {
-            with(|host| host.made.push(concat!("never: ", stringify!($name))));
-            INTERNAL_FAILURE
-        }
-    )*};
-}
-
-never! {
-    proxy_get_log_level
-    proxy_get_current_time_nanoseconds
-    proxy_set_buffer_bytes
-    proxy_set_header_map_pairs
-    proxy_get_header_map_value
-    proxy_add_header_map_value
-    proxy_get_property
-    proxy_get_shared_data
-    proxy_set_shared_data
-    proxy_register_shared_queue
-    proxy_resolve_shared_queue
-    proxy_dequeue_shared_queue
-    proxy_enqueue_shared_queue
-    proxy_close_stream
-    proxy_grpc_call
-    proxy_grpc_stream
-    proxy_grpc_send
-    proxy_grpc_cancel
-    proxy_grpc_close
-    proxy_get_status
-    proxy_call_foreign_function
-    proxy_get_metric
-    proxy_record_metric
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_property(
+    path: *const u8,
+    path_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    let path = unsafe { text(path, path_size) };
+    unless_refused("get_property", |host| {
+        let Some(value) = host.known.get(&path) else {
+            return NOT_FOUND;
+        };
+        unsafe { hand_over(value.as_bytes(), data, size) };
+        OK
+    })
 }

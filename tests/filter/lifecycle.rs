@@ -129,6 +129,21 @@ fn a_configuration_with_a_call_in_flight_ends_after_its_answer() {
     assert!(host::stream(id).went_on);
 }
 
+/// The host takes it only from the root that it is about.
+#[test]
+fn a_configuration_whose_last_request_leaves_ends_in_the_roots_next_turn() {
+    let mut configuration = configuration();
+    configuration["cache"] = serde_json::json!({"max_age": "0s"});
+    let old = start_with(&configuration);
+    let id = waiting_without_a_call(old);
+    assert!(!host::retire(old), "a request is held");
+    host::end(id);
+    assert!(HOST.with_borrow(|host| host.pending_done.contains(&old)));
+    assert_eq!(periods().last(), Some(&1), "soon");
+    host::tick(old);
+    assert!(HOST.with_borrow(|host| host.pending_done.is_empty()));
+}
+
 #[test]
 fn two_configurations_in_one_vm_share_nothing() {
     let (one, other) = (start(), start());

@@ -1,6 +1,5 @@
-//! The filter itself, natively: a host in Rust defines the imports and calls
-//! the SDK's exports, so the real dispatcher, the real filter and the real core
-//! run without a Wasm runtime.
+//! The filter itself, natively: a host in Rust defines its imports and calls its
+//! exports, so the real filter and the real core run without a Wasm runtime.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,3 +17,5 @@ mod imports;
 mod lifecycle;
 mod peers;
 mod requests;
+mod streams;
+mod uploads;

@@ -188,3 +188,37 @@ pub(crate) fn warm(root: u32, session: &str) {
     store_says(root, &the_call(), &["found", &record(session)]);
     host::end(stream);
 }
+
+/// A request has its session's tokens refreshed.
+pub(crate) fn refresh(root: u32) {
+    let id = get_as(root, ALICE);
+    store_says(root, &the_call(), &["found", &expired_record()]);
+    store_says(root, &the_call(), &["claimed"]);
+    issue_and_write(root, &the_call());
+    assert_eq!(authorization(id), [format!("Bearer {}", fresh("new"))]);
+    host::end(id);
+}
+
+/// The issuer answers with new tokens, and the store takes them.
+pub(crate) fn issue_and_write(root: u32, issue: &Call) {
+    let tokens = json!({"access": fresh("new"), "refresh": fresh("new-refresh")}).to_string();
+    host::answer(root, issue.token, UPSTREAM_200, tokens.as_bytes());
+    let commit = the_call();
+    assert!(
+        arguments(&commit)
+            .iter()
+            .any(|argument| argument.contains(&fresh("new")))
+    );
+    store_says(root, &commit, &["written"]);
+}
+
+/// A request that waits for nothing but time, where a record is asked for each
+/// time: another writer's came just after a refresh, and no session is refreshed
+/// more than once a second.
+pub(crate) fn waiting_without_a_call(root: u32) -> u32 {
+    refresh(root);
+    let id = get_as(root, ALICE);
+    store_says(root, &the_call(), &["found", &expired_record()]);
+    assert!(calls().is_empty() && host::stream(id).reply.is_none());
+    id
+}

@@ -144,30 +144,6 @@ fn the_access_log_learns_which_worker_served() {
 }
 
 #[test]
-fn body_and_trailers_wait_for_the_verdict() {
-    let root = start();
-    let id = get_as(root, ALICE);
-    assert!(host::request_body(id) && host::request_trailers(id));
-    store_says(root, &the_call(), &["found", &record("a")]);
-    assert!(host::stream(id).went_on);
-    assert!(!host::request_body(id) && !host::request_trailers(id));
-}
-
-#[test]
-fn a_verdict_within_the_requests_own_callback_takes_its_body_along() {
-    let mut configuration = configuration();
-    configuration["cache"] = serde_json::json!({"max_age": "0s", "max_stale": "1h"});
-    let root = start_with(&configuration);
-    get_as(root, ALICE);
-    store_says(root, &the_call(), &["found", &record("a")]);
-    // The store has to be asked, and the host refuses at once, twice.
-    HOST.with_borrow_mut(|host| host.clusters.remove("webdis"));
-    let id = get_as(root, ALICE);
-    assert_eq!(authorization(id), [format!("Bearer {}", fresh("a"))]);
-    assert!(!host::request_body(id));
-}
-
-#[test]
 fn the_response_to_an_injected_request_is_private_to_the_cookie() {
     let root = start();
     let id = get_as(root, ALICE);

@@ -16,6 +16,7 @@ use super::wait;
 pub struct Addresses {
     pub admin: SocketAddr,
     pub ingress: SocketAddr,
+    pub internal: SocketAddr,
     pub redis_listener: SocketAddr,
     pub django: SocketAddr,
     pub webdis: SocketAddr,
@@ -30,6 +31,8 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
     set_own_ports(&mut config, at);
     for (name, addr) in [
         ("django", at.django),
+        // The pages that Next.js would serve are the gate's as well.
+        ("nextjs", at.django),
         ("webdis", at.webdis),
         ("redis", at.redis),
     ] {
@@ -37,19 +40,16 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
         let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
         set_port(&mut endpoint["endpoint"]["address"], addr);
     }
-    wasm_config(&mut config)["vm_config"]["code"] =
-        json!({"local": {"filename": wasm.display().to_string()}});
-    // The pages that Next.js would serve are the gate's as well.
-    let hosts = &mut connection_manager(&mut config)["route_config"]["virtual_hosts"];
-    for route in hosts[0]["routes"].as_array_mut().expect("routes") {
-        let route = route.as_object_mut().expect("a route");
-        if route.remove("direct_response").is_some() {
-            route.insert(
-                "route".into(),
-                json!({"cluster": "django", "timeout": "35s"}),
-            );
-        }
+    for listener in ["ingress", "internal"] {
+        wasm_config_of(&mut config, listener)["vm_config"]["code"] =
+            json!({"local": {"filename": wasm.display().to_string()}});
     }
+    // The tests write their requests byte by byte, onto plain connections.
+    named(&mut config, "listeners", "ingress")["filter_chains"][0]
+        .as_object_mut()
+        .expect("a filter chain")
+        .remove("transport_socket")
+        .expect("the shipped listener has TLS");
     config
 }
 
@@ -61,19 +61,33 @@ pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {
         at.ingress,
     );
     set_port(
+        &mut named(bootstrap, "listeners", "internal")["address"],
+        at.internal,
+    );
+    set_port(
         &mut named(bootstrap, "listeners", "redis")["address"],
         at.redis_listener,
     );
 }
 
-/// The HTTP connection manager of the browsers' listener.
-pub fn connection_manager(bootstrap: &mut Value) -> &mut Value {
-    &mut named(bootstrap, "listeners", "ingress")["filter_chains"][0]["filters"][0]["typed_config"]
+/// The HTTP connection manager of a listener.
+fn connection_manager_of<'a>(bootstrap: &'a mut Value, listener: &str) -> &'a mut Value {
+    &mut named(bootstrap, "listeners", listener)["filter_chains"][0]["filters"][0]["typed_config"]
 }
 
-/// The settings of the Wasm plugin.
+/// The HTTP connection manager of the browsers' listener.
+pub fn connection_manager(bootstrap: &mut Value) -> &mut Value {
+    connection_manager_of(bootstrap, "ingress")
+}
+
+/// The settings of the browsers' Wasm plugin.
 pub fn wasm_config(bootstrap: &mut Value) -> &mut Value {
-    let filters = connection_manager(bootstrap)["http_filters"].as_array_mut();
+    wasm_config_of(bootstrap, "ingress")
+}
+
+/// The settings of a listener's Wasm plugin.
+pub fn wasm_config_of<'a>(bootstrap: &'a mut Value, listener: &str) -> &'a mut Value {
+    let filters = connection_manager_of(bootstrap, listener)["http_filters"].as_array_mut();
     let mut filters = filters.expect("http_filters").iter_mut();
     let ours = filters
         .find(|f| f["name"] == "token_relay")

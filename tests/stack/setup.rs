@@ -156,6 +156,7 @@ impl Builder {
         let mut at = Addresses {
             admin: webdis_addr,
             ingress: webdis_addr,
+            internal: webdis_addr,
             redis_listener: webdis_addr,
             django: issuer.addr(),
             webdis: store.as_ref().map_or(webdis_addr, Gate::addr),
@@ -170,6 +171,7 @@ impl Builder {
             envoys.push(loop {
                 at.admin = ports::free();
                 at.ingress = ports::free();
+                at.internal = ports::free();
                 at.redis_listener = ports::free();
                 let mut bootstrap = changed.clone().unwrap_or_else(|| {
                     let mut bootstrap = envoy::bootstrap(&at, &self.wasm);
@@ -241,6 +243,7 @@ pub fn refused(change: impl FnOnce(&mut Value)) -> String {
     let at = Addresses {
         admin: ports::free(),
         ingress: ports::free(),
+        internal: ports::free(),
         redis_listener: ports::free(),
         django: nobody,
         webdis: nobody,

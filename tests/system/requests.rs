@@ -15,6 +15,7 @@ use crate::stack::act::{Act, Latch};
 use crate::stack::client::{Request, raw};
 use crate::stack::cookie;
 use crate::stack::django::{REFRESH, WHOAMI};
+use crate::stack::envoy::wasm_config;
 use crate::stack::http::{self, Received, Response};
 
 #[test]
@@ -260,29 +261,50 @@ fn a_websocket_gets_the_token_on_its_upgrade() {
     );
 }
 
+/// With the setting that the relay's endpoints need, and without: nothing of an
+/// upload is lost or let through, and it may be longer than Envoy's buffers.
 #[test]
 fn a_body_waits_for_the_decision_and_arrives_whole() {
-    let stack = stack_with_optional(|_| {});
-    let session = stack.expired();
-    let latch = Latch::default();
-    stack.issuer.once(REFRESH, Act::forward().until(&latch));
-    let body: Vec<u8> = (0..1_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
-    let request = Request::post(THING)
-        .cookie(session.cookie())
-        .body(body.clone());
-    std::thread::scope(|scope| {
-        let call = scope.spawn(|| stack.send(&request));
-        stack.issuer.wait_for_calls(REFRESH, 1);
-        // The body is on its way meanwhile; none of it may pass.
-        std::thread::sleep(Duration::from_millis(200));
-        assert_eq!(stack.issuer.calls(THING), 0);
-        latch.open();
-        assert_eq!(call.join().expect("a request").status, 200);
-    });
-    let seen = stack.issuer.last(THING);
-    assert_eq!(seen.body, body);
-    assert_ne!(seen.bearer(), session.access, "with the new token");
+    for setting in [Some(true), Some(false), None] {
+        let stack = Stack::build()
+            .bootstrap(move |bootstrap| {
+                let plugin = wasm_config(bootstrap).as_object_mut().expect("a plugin");
+                match setting {
+                    Some(value) => {
+                        plugin.insert(STOP_ITERATION.to_owned(), value.into());
+                    }
+                    None => {
+                        plugin.remove(STOP_ITERATION);
+                    }
+                }
+            })
+            .start();
+        upstream_at(&stack, THING);
+        let session = stack.expired();
+        let latch = Latch::default();
+        stack.issuer.once(REFRESH, Act::forward().until(&latch));
+        // Envoy's buffers take 1 MiB.
+        let body: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
+        let request = Request::post(THING)
+            .cookie(session.cookie())
+            .body(body.clone());
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| stack.send(&request));
+            stack.issuer.wait_for_calls(REFRESH, 1);
+            // The body is on its way meanwhile; none of it may pass.
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(stack.issuer.calls(THING), 0);
+            latch.open();
+            let answer = call.join().expect("a request");
+            assert_eq!(answer.status, 200, "{setting:?}");
+        });
+        let seen = stack.issuer.last(THING);
+        assert!(seen.body == body, "{setting:?}");
+        assert_ne!(seen.bearer(), session.access, "with the new token");
+    }
 }
+
+const STOP_ITERATION: &str = "allow_on_headers_stop_iteration";
 
 #[test]
 fn an_empty_or_chunked_body_is_no_exception() {
