@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build validate demo test bench-smoke breaks clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke breaks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -15,8 +15,17 @@ build: ## build target/token_relay.wasm and print its size
 validate: setup build ## let Envoy check every configuration under envoy/
 	@scripts/validate
 
-demo: setup build ## the whole story in the terminal; stays running until Ctrl-C
+certificate: setup ## make target/tls/, a self-signed certificate for localhost
+	@.venv/bin/python scripts/certificate
+
+app: setup ## build the Next.js application of examples/nextjs
+	@scripts/nextjs build v$(or $(NEXT_AUTH),5)
+
+demo: setup build app ## the story in the terminal, then the application to log in to; until Ctrl-C
 	@exec .venv/bin/python -m demo
+
+demo-cli: setup build ## the story in the terminal only, without Next.js
+	@exec .venv/bin/python -m demo --cli
 
 test: setup build ## format, lint, unit, fake-host and real-stack tests, the demo
 	@scripts/test

@@ -1,5 +1,6 @@
 """Starts the parts, tells the story, and stays until Ctrl-C.
 
+With `--cli` without the Next.js application. NEXT_AUTH=4 takes its variant with next-auth 4.
 DEMO_EXIT=1 (or CI=true) ends it after the story. Other ports: see `demo/ports.py`.
 """
 
@@ -16,10 +17,11 @@ from types import FrameType
 import httpx
 import redis
 
+from demo import application
 from demo.ports import HOST, PortError, choose
 from demo.processes import PartError, die_with_parent
 from demo.session import Session
-from demo.stack import ACCESS_TOKEN_SECONDS, MODULE, ROOT, Stack
+from demo.stack import CERTIFICATE, MODULE, ROOT, Stack, User
 from demo.story import Story, StoryError
 from demo.terminal import Terminal
 
@@ -56,6 +58,7 @@ def _demo(terminal: Terminal) -> int:
     if not MODULE.is_file():
         terminal.failed(f"{_short(MODULE)} is missing: make build")
         return 1
+    next_auth = None if "--cli" in sys.argv[1:] else int(os.environ.get("NEXT_AUTH", "5"))
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         try:
@@ -66,12 +69,17 @@ def _demo(terminal: Terminal) -> int:
         ports = choose()
         stack = Stack(_clean(FOLDER), ports)
         with stack.parts:
-            story = Story(stack, terminal)
+            story = Story(stack, terminal, next_auth)
             story.tell()
+            if next_auth is not None:
+                application.tell(stack, terminal, story.user)
             if os.environ.get("DEMO_EXIT", os.environ.get("CI", "0")) in ("1", "true"):
                 terminal.line("\nThat was the story.")
                 return 0
             _leave_running(terminal, stack, story.new_session())
+            if next_auth is not None:
+                _invite(terminal, stack, story.user)
+            terminal.line("\n  Ctrl-C ends it.")
             _wait(stack)
         terminal.line("\nStopped; nothing is left running.")
         return 0
@@ -83,25 +91,40 @@ def _leave_running(terminal: Terminal, stack: Stack, session: Session) -> None:
     cookie = FOLDER / "cookie"
     cookie.touch(mode=0o600)
     cookie.write_text(f"Cookie: {session.cookie}\n")
-    curl = f"curl -i -H @{_short(cookie)}"
-    api = f"http://{HOST}:{stack.ports.envoy}/api"
+    curl = f"curl -i --cacert {_short(CERTIFICATE)}"
+    mine = f"{curl} -H @{_short(cookie)}"
+    api = f"{stack.origin}/api"
     terminal.title("Your turn")
     terminal.tell(
         f"Everything stays up, with a new session for Alice; her access token is refreshed every "
-        f"{ACCESS_TOKEN_SECONDS} seconds as long as you ask. In another terminal, in this folder:"
+        f"{stack.lifetimes.access} seconds as long as you ask. In another terminal, in this folder:"
     )
     terminal.line(f"""
+    {mine} {api}/whoami/
+    {mine} {api}/notes/
+    {mine} {api}/notes/ -H 'Content-Type: application/json' -d '{{"text": "by hand"}}'
+    {mine} {api}/notes/1/ -X DELETE
+    {mine} {api}/notes/1/ -X DELETE -H 'Origin: https://evil.example'
     {curl} {api}/whoami/
-    {curl} {api}/notes/
-    {curl} {api}/notes/ -H 'Content-Type: application/json' -d '{{"text": "by hand"}}'
-    {curl} {api}/notes/1/ -X DELETE
-    {curl} {api}/notes/1/ -X DELETE -H 'Origin: https://evil.example'
-    curl -i {api}/whoami/
 
     tail -f {_short(stack.access_log)}
     curl -s http://{HOST}:{stack.ports.admin}/stats | grep token_relay
 """)
-    terminal.line("  Ctrl-C ends it.")
+
+
+def _invite(terminal: Terminal, stack: Stack, user: User) -> None:
+    """The application, last, so that it is what a reader sees."""
+    terminal.title("Open the application")
+    terminal.line(f"""
+    {stack.origin}/
+
+    user      {user.name}
+    password  {user.password}    (made for this run)
+""")
+    terminal.tell(
+        "The browser warns about the certificate, which was made on this machine a moment ago: go "
+        "on all the same. Then look for a token in its cookies, its storage or its network tab."
+    )
 
 
 def _wait(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-COOKIE_NAME = "authjs.session-token"  # on https it is __Secure-authjs.session-token
+COOKIE_NAME = "__Secure-authjs.session-token"  # on http it is authjs.session-token
 
 
 def session_cookie(secret: str, session_id: str, username: str, lifetime: int) -> str:

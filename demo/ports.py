@@ -16,9 +16,11 @@ class PortError(Exception):
 class Ports:
     """One port per listener."""
 
-    envoy: int = 18080
+    envoy: int = 18443
+    internal: int = 18081
     admin: int = 19901
     django: int = 18000
+    nextjs: int = 13000
     webdis: int = 17379
     redis_proxy: int = 16380
     redis: int = 16379
@@ -26,8 +28,10 @@ class Ports:
 
 MEANT_FOR = {
     "envoy": "Envoy (the one that browsers call)",
+    "internal": "Envoy's listener for Next.js's server",
     "admin": "Envoy's admin interface",
     "django": "Django",
+    "nextjs": "Next.js",
     "webdis": "Webdis",
     "redis_proxy": "Envoy's redis_proxy, between Webdis and Redis",
     "redis": "Redis",

@@ -86,6 +86,7 @@ class Parts:
         deadline = time.monotonic() + _STOP_WITHIN
         for part in reversed(self._running):
             part.process.terminate()
+            self.thaw(part.name)
         for part in reversed(self._running):
             part.stop(deadline)
 
@@ -98,7 +99,8 @@ class Parts:
         environment: Mapping[str, str] | None = None,
         output: Path | None = None,
     ) -> Part:
-        """Starts a program. Its errors, and its output unless `output` takes it, go to its log.
+        """Starts a program. Its errors, and its output unless `output` takes it, are appended to
+        its log.
 
         It gets a session of its own, so that Ctrl-C reaches the demo alone, which then stops
         its parts in order. To be called from the main thread: Linux ties a child to the thread.
@@ -106,8 +108,8 @@ class Parts:
         log = self._logs / f"{name}.log"
         parent = os.getpid()
         with ExitStack() as files:
-            errors = files.enter_context(log.open("wb"))
-            out = files.enter_context(output.open("wb")) if output else errors
+            errors = files.enter_context(log.open("ab"))
+            out = files.enter_context(output.open("ab")) if output else errors
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -135,6 +137,36 @@ class Parts:
         if part.process.wait() != 0:
             part.check()
         self._running.remove(part)
+
+    def output(self, command: Sequence[str | Path], *, folder: Path) -> str:
+        """What a short command prints; raises PartError unless it ends well."""
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise PartError(f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def stop(self, name: str) -> None:
+        """Stops one part, which may be started again."""
+        for part in [part for part in self._running if part.name == name]:
+            part.process.terminate()
+            part.stop(time.monotonic() + _STOP_WITHIN)
+            self._running.remove(part)
+
+    def freeze(self, name: str) -> None:
+        """One part stops answering and keeps its connections."""
+        self._signal(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """It goes on where it was frozen."""
+        self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        for part in self._running:
+            if part.name == name:
+                # Its whole session: gunicorn's workers as well.
+                os.killpg(part.process.pid, number)
 
     def check(self) -> None:
         """Raises PartError if any program has ended."""

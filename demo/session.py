@@ -1,9 +1,9 @@
-"""What Next.js's server does: it logs a user in at Django, keeps the tokens in Redis and gives the
-browser a cookie that only names the session."""
+"""What Next.js's server does: it logs a user in at the relay and gives the browser a cookie that
+only names the session."""
 
 import base64
 import json
-import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import httpx
 import redis
 
 from demo.cookie import COOKIE_NAME, session_cookie
-from demo.stack import REFRESH_TOKEN_SECONDS, User
+from demo.stack import User
 
 
 @dataclass(frozen=True)
@@ -34,36 +34,49 @@ class Tokens:
         """The access token's `jti`: names it, and is no secret."""
         return claims(self.access)["jti"]
 
+    @property
+    def refresh_id(self) -> str:
+        """The refresh token's `jti`."""
+        return claims(self.refresh)["jti"]
+
 
 @dataclass(frozen=True)
 class Session:
     """A session that was begun, and the `Cookie` header that names it."""
 
-    key: str = field(repr=False)
+    id: str = field(repr=False)
     cookie: str = field(repr=False)
+    expires_at: int
+
+    @property
+    def key(self) -> str:
+        """Its record's key in Redis."""
+        return f"session:{self.id}"
 
 
-def log_in(django: httpx.Client, user: User) -> Tokens:
-    """What NextAuth's `authorize` does first."""
-    credentials = {"username": user.name, "password": user.password}
-    answer = django.post("/api/token/", json=credentials).raise_for_status().json()
+def obtain(django: httpx.Client, user: User) -> Tokens:
+    """Tokens, straight from Django."""
+    answer = django.post("/api/token/", json=credentials(user)).raise_for_status().json()
     return Tokens(answer["access"], answer["refresh"])
 
 
-def begin(store: "redis.Redis[str]", auth_secret: str, user: User, tokens: Tokens) -> Session:
-    """Stores the record under a new random id, for as long as the refresh token lives, and puts
-    the id into a session cookie."""
-    session_id = secrets.token_urlsafe(32)
-    key = f"session:{session_id}"
-    record = {
-        "access": tokens.access,
-        "refresh": tokens.refresh,
-        "access_exp": tokens.access_exp,
-        "refresh_exp": tokens.refresh_exp,
-    }
-    store.set(key, json.dumps(record), exat=tokens.refresh_exp)
-    value = session_cookie(auth_secret, session_id, user.name, REFRESH_TOKEN_SECONDS)
-    return Session(key, f"{COOKIE_NAME}={value}")
+def credentials(user: User) -> dict[str, str]:
+    """What Django's token endpoint takes, and so the relay's login."""
+    return {"username": user.name, "password": user.password}
+
+
+def log_in(internal: httpx.Client, auth_secret: str, user: User) -> Session:
+    """What NextAuth's `authorize` and its cookie do: the relay's login gives a session id, and the
+    id goes into the encrypted cookie."""
+    answer = internal.post("/auth/login", json=credentials(user)).raise_for_status().json()
+    lifetime = answer["expires_at"] - int(time.time())
+    value = session_cookie(auth_secret, answer["session_id"], user.name, lifetime)
+    return Session(answer["session_id"], f"{COOKIE_NAME}={value}", answer["expires_at"])
+
+
+def log_out(internal: httpx.Client, session: Session) -> httpx.Response:
+    """What NextAuth's `signOut` event does."""
+    return internal.post("/auth/logout", json={"session_id": session.id})
 
 
 def stored(store: "redis.Redis[str]", session: Session) -> Tokens:

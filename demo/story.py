@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from demo.session import Session, Tokens, begin, log_in, stored
-from demo.stack import ACCESS_TOKEN_SECONDS, WORKERS, Stack, User
+from demo.session import Session, Tokens, log_in, log_out, obtain, stored
+from demo.stack import WORKERS, Stack, User
 from demo.terminal import Terminal
 
 PARALLEL = 50
@@ -33,9 +33,11 @@ def claim(is_so: bool, what: str) -> None:
 class Story:
     """Tells and checks one step after the other."""
 
-    def __init__(self, stack: Stack, terminal: Terminal) -> None:
+    def __init__(self, stack: Stack, terminal: Terminal, next_auth: int | None) -> None:
+        """`next_auth`: the version of the application that is started as well, if any."""
         self._stack = stack
         self._terminal = terminal
+        self._next_auth = next_auth
         self._alice = User("alice")
         self._bob = User("bob")
 
@@ -46,15 +48,20 @@ class Story:
         self._call_with_the_cookie_only(laptop)
         self._replace_authorization(laptop)
         self._refuse_strangers(laptop)
-        phone = self._begin(self._alice)
+        phone = self.new_session()
         self._wait_until_expired(laptop, phone)
         self._refresh_once(laptop)
         self._refresh_once_for_many(phone)
         self._log_out(phone)
 
+    @property
+    def user(self) -> User:
+        """Whom the story is about."""
+        return self._alice
+
     def new_session(self) -> Session:
-        """A fresh one, to try by hand."""
-        return self._begin(self._alice)
+        """Alice logs in once more."""
+        return log_in(self._stack.internal, self._stack.secrets.auth, self._alice)
 
     # ------------------------------------------------------------------------------- the steps
 
@@ -62,11 +69,15 @@ class Story:
         stack, ports = self._stack, self._stack.ports
         self._terminal.title("Starting the parts")
         starts: list[tuple[str, Callable[[], None]]] = [
-            (f"Redis   127.0.0.1:{ports.redis}", stack.start_redis),
-            (f"Django  127.0.0.1:{ports.django}", self._start_django),
-            (f"Envoy   127.0.0.1:{ports.envoy}", stack.start_envoy),
-            (f"Webdis  127.0.0.1:{ports.webdis}", stack.start_webdis),
+            (f"Redis    127.0.0.1:{ports.redis}", stack.start_redis),
+            (f"Django   127.0.0.1:{ports.django}", self._start_django),
+            (f"Envoy    127.0.0.1:{ports.envoy}, and {ports.internal} inside", stack.start_envoy),
+            (f"Webdis   127.0.0.1:{ports.webdis}", stack.start_webdis),
         ]
+        if self._next_auth is not None:
+            next_auth = self._next_auth
+            name = f"Next.js  127.0.0.1:{ports.nextjs}, with next-auth {next_auth}"
+            starts.append((name, lambda: stack.start_nextjs(next_auth)))
         for name, start in starts:
             start()
             self._terminal.result(name)
@@ -75,32 +86,29 @@ class Story:
         self._stack.start_django([self._alice, self._bob])
 
     def _log_in(self) -> Session:
-        """Django → tokens → Redis; the browser gets a cookie."""
+        """Relay → Django → tokens → Redis; the browser gets a cookie."""
         self._terminal.title("1. Alice logs in")
         self._terminal.tell(
-            "What a Next.js server does, done here by hand: it asks Django for tokens, keeps them "
-            "in Redis, and gives the browser a NextAuth cookie that names the session and holds no "
-            "token."
+            "What a Next.js server does, done here by hand: it sends Alice's password to the "
+            "relay's login, on Envoy's internal listener, and gets a session id. The tokens that "
+            "Django issues go into Redis; neither Next.js nor the browser ever sees one."
         )
-        tokens = log_in(self._stack.django, self._alice)
-        self._terminal.result(
-            f"Django issued an access token that lives {ACCESS_TOKEN_SECONDS} s and a refresh "
-            "token that lives a day and works once."
-        )
-        session = self._begin(self._alice, tokens)
+        session = self.new_session()
+        tokens = stored(self._stack.redis, session)
         claim(tokens.access not in session.cookie, "the cookie holds the access token")
         left = self._stack.seconds_left(session.key)
         claim(
             abs(left - (tokens.refresh_exp - time.time())) < 2,
             "the record does not live as long as the refresh token",
         )
+        claim(session.expires_at == tokens.refresh_exp, "the login names another expiry")
         self._terminal.result(
-            f"Redis keeps them under a random session id, for {left} s: as long as the refresh "
-            "token lives."
+            f"Redis keeps an access token that lives {self._stack.lifetimes.access} s and a "
+            "refresh token that lives a day and works once, under a random session id."
         )
         self._terminal.result(
             f"The cookie is an encrypted JWT of {len(session.cookie)} characters, "
-            "as NextAuth v5 makes it."
+            "as NextAuth v5 makes it. It holds the id, and no token."
         )
         return session
 
@@ -119,7 +127,7 @@ class Story:
 
     def _replace_authorization(self, session: Session) -> None:
         self._terminal.title("3. The client's own Authorization is replaced")
-        bobs = log_in(self._stack.django, self._bob)
+        bobs = obtain(self._stack.django, self._bob)
         header = {"authorization": f"Bearer {bobs.access}"}
         direct = self._stack.django.get("/api/whoami/", headers=header)
         claim(
@@ -158,7 +166,7 @@ class Story:
         self._terminal.result("Django's token endpoints, from outside: 404.")
 
     def _wait_until_expired(self, *sessions: Session) -> None:
-        self._terminal.title(f"5. {ACCESS_TOKEN_SECONDS} seconds without a click")
+        self._terminal.title(f"5. {self._stack.lifetimes.access} seconds without a click")
         self._terminal.tell(
             "Meanwhile Alice has logged in on her phone as well. Now both access tokens run out."
         )
@@ -232,14 +240,18 @@ class Story:
         self._terminal.title("8. Alice logs out")
         tokens = stored(self._stack.redis, session)
         claim(self._whoami(session).status_code == 200, "the session had ended before")
-        self._stack.redis.delete(session.key)
         began = time.monotonic()
-        revoked = self._stack.django.post("/api/token/blacklist/", json={"refresh": tokens.refresh})
-        claim(revoked.status_code == 200, f"the revocation: {_seen(revoked)}")
+        answer = log_out(self._stack.internal, session)
+        claim(answer.status_code == 204, f"the logout: {_seen(answer)}")
+        claim(not self._stack.redis.exists(session.key), "the record is still there")
         self._terminal.tell(
-            "Next.js's server deletes the record in Redis and revokes the refresh token. The "
-            "browser may keep its cookie: it names nothing any more."
+            "Next.js's server calls the relay's logout, which deletes the record in Redis and "
+            "revokes the refresh token. The browser may keep its cookie: it names nothing any more."
         )
+        while not self._stack.is_revoked(tokens.refresh_id):
+            claim(time.monotonic() < began + 5, "the refresh token is not revoked")
+            time.sleep(0.05)
+        self._terminal.result("Redis has forgotten the session, Django has revoked its tokens.")
         while (answer := self._whoami(session)).status_code == 200:
             claim(
                 time.monotonic() - began < 2 * CACHE_SECONDS,
@@ -255,10 +267,6 @@ class Story:
         claim(not self._stack.redis.exists(session.key), "the record is back")
 
     # ----------------------------------------------------------------------------- small helps
-
-    def _begin(self, user: User, tokens: Tokens | None = None) -> Session:
-        tokens = tokens or log_in(self._stack.django, user)
-        return begin(self._stack.redis, self._stack.secrets.auth, user, tokens)
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         return self._stack.browser.get(path, headers=headers)

@@ -49,6 +49,9 @@ fn live(root: u32) {
     for call in calls() {
         store_says(root, &call, &["found", &record("a")]);
     }
+    let signing_in = login(root);
+    host::body(signing_in, b"{}", false);
+    host::body(signing_in, b"", true);
     for call in calls() {
         host::answer(root, call.token, &[], b"");
     }
@@ -62,7 +65,7 @@ fn live(root: u32) {
     ];
     let preflight = host::request(root, &headers);
     check(&[held, cached]);
-    assert!(!host::stream(none).went_on);
+    assert!(!host::stream(none).went_on && !host::stream(signing_in).went_on);
     let preflight_stream = host::stream(preflight);
     if preflight_stream.went_on {
         assert_eq!(authorization(preflight), [""; 0]);
@@ -72,7 +75,7 @@ fn live(root: u32) {
             host::respond(id, vec![(":status".into(), b"200".to_vec())]);
         }
     }
-    for id in [held, cached, none, preflight] {
+    for id in [held, signing_in, cached, none, preflight] {
         host::end(id);
     }
     host::tick(root);

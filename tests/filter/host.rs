@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::abi::Headers;
 use crate::streams;
 pub(crate) use crate::streams::{
-    body, end, open, request, respond, say_to_body, say_to_trailers, stream, trailers, upload,
+    announce_body, body, end, open, request, respond, say_to_body, say_to_trailers, stream,
+    trailers, upload,
 };
 
 unsafe extern "C" {

@@ -10,6 +10,7 @@
 )]
 
 mod abi;
+mod bodies;
 mod callouts;
 mod faults;
 mod host;

@@ -23,6 +23,10 @@ pub(crate) fn configuration() -> serde_json::Value {
             {"prefix": "/api/", "session": "required"},
             {"prefix": "/maybe/", "session": "optional"},
         ],
+        "endpoints": {
+            "login": {"path": "/auth/login", "reply": "body"},
+            "logout": {"path": "/auth/logout"},
+        },
     })
 }
 
@@ -59,6 +63,23 @@ pub(crate) fn get_as(root: u32, session: &str) -> u32 {
         ("authorization", b"Bearer forged"),
     ];
     get(root, "/api/things", &headers)
+}
+
+/// The headers of a login, whose body is to follow.
+pub(crate) fn login(root: u32) -> u32 {
+    login_with(root, &[])
+}
+
+pub(crate) fn login_with(root: u32, headers: &[(&str, &[u8])]) -> u32 {
+    let mut all: Vec<(&str, &[u8])> = vec![
+        (":method", b"POST"),
+        (":scheme", b"https"),
+        (":authority", b"app.example.com"),
+        (":path", b"/auth/login"),
+        ("content-type", b"application/json"),
+    ];
+    all.extend_from_slice(headers);
+    host::upload(root, &all)
 }
 
 /// What went upstream as `Authorization`; panics if the request did not go on.

@@ -111,7 +111,12 @@ pub(crate) fn trailers(id: u32) -> Option<u32> {
 
 /// What the guest says to a piece of a body that Envoy would have kept.
 pub(crate) fn say_to_body(id: u32, size: usize, end: bool) -> u32 {
-    call_request(id, vec![b'x'; size], || {
+    announce_body(id, &vec![b'x'; size], size, end)
+}
+
+/// What the guest says to a body that is not of the announced size.
+pub(crate) fn announce_body(id: u32, body: &[u8], size: usize, end: bool) -> u32 {
+    call_request(id, body.to_vec(), || {
         proxy_on_request_body(id, size, end.into())
     })
     .0
