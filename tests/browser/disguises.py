@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote_to_bytes
+from functools import lru_cache
 
 from browser.seen import Seen
 
@@ -13,6 +13,7 @@ JWT = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 JWE = re.compile(rb"eyJ[\w-]{8,}\.\.[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 
 
+@lru_cache
 def needles(secret: str) -> dict[str, bytes]:
     """What to look for, by the name of the disguise; percent-encoding is undone in the haystack."""
     plain = secret.encode()
@@ -40,12 +41,8 @@ def disguise(secret: str, name: str) -> str:
 
 def finds(seen: Seen, secret: str) -> Iterator[str]:
     """The names of the disguises in which the secret is there."""
-    decoded = seen.data
-    layers = [decoded]
-    while b"%" in decoded and (decoded := unquote_to_bytes(decoded)) not in layers:
-        layers.append(decoded)
     for name, needle in needles(secret).items():
-        if any(needle in layer for layer in layers):
+        if any(needle in layer for layer in seen.layers):
             yield name
 
 

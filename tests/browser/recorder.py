@@ -33,8 +33,8 @@ class Recorder:
     """One browser, one user's cookies. `everything` is complete after `close`."""
 
     def __init__(self, playwright: Playwright, folder: Path, name: str) -> None:
+        self.name = name
         self._folder = folder
-        self._name = name
         self._log = folder / f"{name}.netlog.json"
         self._seen: list[Seen] = []
         self._browser: Browser = launch(playwright, netlog.arguments(self._log))
@@ -54,7 +54,7 @@ class Recorder:
 
     def keep(self, page: Page, what: str) -> None:
         """A screenshot of a state that is worth a look."""
-        page.screenshot(path=self._folder / f"{self._name}-{what}.png", full_page=True)
+        page.screenshot(path=self._folder / f"{self.name}-{what}.png", full_page=True)
         self.look()
 
     def look(self) -> None:

@@ -1,0 +1,139 @@
+"""One application with all its parts running, and what the tests want to know of them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext
+
+from browser import nextauth
+from browser.application import Application
+from browser.leaks import leaks, sealed_leaks
+from browser.seen import Seen
+from browser.witness import Witness
+from demo.ports import Ports, free_ports
+from demo.session import claims
+from demo.stack import Lifetimes, Stack, User
+
+NEXT_AUTH = {"next-auth-5": 5, "next-auth-4": 4}
+SPA = "spa"
+NAMES = [*NEXT_AUTH, SPA]
+
+#: Short enough to wait for, long enough for what has to happen while a token is fresh.
+_ACCESS_SECONDS = 6
+
+
+@dataclass(frozen=True)
+class Site:
+    application: Application
+    stack: Stack
+    witness: Witness
+    user: User
+
+    def session_id(self, context: BrowserContext) -> str:
+        """What the browser's cookie names."""
+        for cookie in context.cookies():
+            name, value = cookie["name"], cookie["value"]
+            if name == self.application.id_cookie:
+                return value
+            if name in nextauth.COOKIES:
+                return nextauth.claims(self.stack.secrets.auth, name, value)["sid"]
+        raise AssertionError("the browser has no session cookie")
+
+    def end_session(self, context: BrowserContext) -> None:
+        """Behind everybody's back, as an administrator might."""
+        assert self.stack.redis.delete(f"session:{self.session_id(context)}") == 1
+
+    def access_token(self, context: BrowserContext) -> Mapping[str, Any]:
+        """What the session's access token says."""
+        record = self.stack.redis.get(f"session:{self.session_id(context)}")
+        assert record, "there is no record of the session"
+        return claims(json.loads(record)["access"])
+
+    def wait_for_expiry(self, context: BrowserContext) -> None:
+        """Until the access token has run out."""
+        expiry = self.access_token(context)["exp"]
+        until("the access token has run out", lambda: time.time() > expiry)
+
+    def refreshes_once(self, context: BrowserContext, scenario: Callable[[], None]) -> None:
+        """Runs a scenario just when the access token has run out, and counts at Django: rows of
+        its table, and calls in its log.
+
+        Half a lifetime later a refresh in the background is due, so a scenario that took longer
+        says nothing.
+        """
+        for _ in range(4):
+            self.wait_for_expiry(context)
+            before = self._refreshes()
+            began = time.monotonic()
+            scenario()
+            after = self._refreshes()
+            if time.monotonic() - began < _ACCESS_SECONDS / 2:
+                assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
+                return
+        raise AssertionError("this machine is too slow to tell")
+
+    @contextmanager
+    def without(self, part: str) -> Iterator[None]:
+        """While one part, Redis or Django, is down."""
+        self.stack.parts.stop(part)
+        try:
+            yield
+        finally:
+            start = {"redis": self.stack.run_redis, "django": self.stack.run_django}
+            start[part]()
+
+    def _refreshes(self) -> tuple[int, int]:
+        return self.stack.outstanding_tokens(self.user.name), self.stack.refresh_calls()
+
+    def leaks(self, everything: list[Seen]) -> list[str]:
+        """Everything that the browser got and should not have."""
+        secrets = self.witness.secrets(self.stack.folder / "django.sqlite3")
+        kinds = set(secrets.values())
+        assert kinds == {"token", "refresh token", "session id"}, "nothing was there to be found"
+        secrets |= {
+            secret: f"secret ({name})" for name, secret in asdict(self.stack.secrets).items()
+        }
+        found = [*leaks(everything, secrets, self.application.id_cookie)]
+        auth = self.stack.secrets.auth
+        found += sealed_leaks(everything, secrets, auth, nextauth.COOKIES)
+        return sorted(set(found))
+
+
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[Site]:
+    """Starts all parts of an application."""
+    (folder / "logs").mkdir(parents=True)
+    next_auth = NEXT_AUTH.get(name)
+    user = User("alice")
+    stack = Stack(
+        folder,
+        Ports(**free_ports(asdict(Ports()))),
+        lifetimes=replace(Lifetimes(), access=_ACCESS_SECONDS),
+        bootstrap="envoy/envoy.yaml" if next_auth else "examples/spa/envoy.yaml",
+    )
+    with stack.parts:
+        stack.start_redis()
+        witness = Witness(stack.ports.redis, stack.secrets.redis_admin)
+        with witness:
+            stack.start_django([user])
+            stack.start_envoy()
+            stack.start_webdis()
+            if next_auth:
+                stack.start_nextjs(next_auth)
+                application = Application(name, stack.origin, "/notes")
+            else:
+                application = Application(name, stack.origin, "/", "__Host-session")
+            yield Site(application, stack, witness, user)
+
+
+def until(what: str, ready: Callable[[], bool], within: float = 30) -> None:
+    """Waits for a condition."""
+    deadline = time.monotonic() + within
+    while not ready():
+        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
+        time.sleep(0.05)
