@@ -28,7 +28,7 @@ async function attempt(work) {
     else if (status === 401) strangers("Your session has ended. Please sign in again.")
     else if (status === 429) tell(`Too many attempts. Try again in ${wait ?? 60} seconds.`)
     else if (status < 500) tell(message)
-    else tell("The server cannot answer at the moment. That signs nobody out, and nothing is lost.", work)
+    else tell("The server cannot answer at the moment. Nothing is lost, and nobody is signed out.", work)
   }
   busy = false
 }

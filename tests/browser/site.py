@@ -93,8 +93,9 @@ class Site:
     def leaks(self, everything: list[Seen]) -> list[str]:
         """Everything that the browser got and should not have."""
         secrets = self.witness.secrets(self.stack.folder / "django.sqlite3")
-        kinds = set(secrets.values())
-        assert kinds == {"token", "refresh token", "session id"}, "nothing was there to be found"
+        if self.stack.outstanding_tokens(self.user.name):
+            kinds = set(secrets.values())
+            assert kinds == {"token", "refresh token", "session id"}, "the witness was blind"
         secrets |= {
             secret: f"secret ({name})" for name, secret in asdict(self.stack.secrets).items()
         }
