@@ -81,6 +81,7 @@ pub enum Output {
         callout: Callout,
     },
     /// The request is held and its body wanted, which [`Input::Body`] brings.
+    /// Comes with the outputs of the request itself: later its body cannot be had.
     ReadBody {
         /// The request.
         stream: StreamId,
