@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page
 
 from browser import nextauth
 from browser.application import Application
@@ -53,6 +53,14 @@ class Site:
         record = self.stack.redis.get(f"session:{self.session_id(context)}")
         assert record, "there is no record of the session"
         return claims(json.loads(record)["access"])
+
+    def status(self, page: Page) -> int:
+        """What the API says when a script of the page asks it."""
+        return page.evaluate("() => fetch('/api/notes/').then((answer) => answer.status)")
+
+    def wait_for(self, status: int, page: Page) -> None:
+        """Workers remember a session for `cache.max_age`, and try again after a while."""
+        until(f"the API answers {status}", lambda: self.status(page) == status)
 
     def wait_for_expiry(self, context: BrowserContext) -> None:
         """Until the access token has run out."""

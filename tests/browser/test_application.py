@@ -6,10 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.recorder import Recorder
-from browser.site import Site, until
+from browser.site import Site
 
-#: From the page's own origin, as its scripts do.
-_FETCH = "(path) => fetch(path).then((answer) => answer.status)"
 _FETCH_EIGHT = """(path) => Promise.all(
     Array.from({length: 8}, () => fetch(path).then((answer) => answer.status)))"""
 
@@ -101,7 +99,7 @@ def test_signing_out_in_one_tab_ends_the_others(browser: Recorder, site: Site) -
     site.application.sign_out(first)
     browser.keep(first, "signed-out")
     # A worker may use what it knows for `cache.max_age`, 2 s; the cookie is gone at once.
-    assert second.evaluate(_FETCH, "/api/notes/") == 401
+    assert site.status(second) == 401
     site.application.open(second)
     expect(second.get_by_label("Username")).to_be_visible()
 
@@ -111,7 +109,7 @@ def test_a_session_that_ended_at_the_server_leads_to_the_sign_in_form_once(
 ) -> None:
     tab = signed_in(browser, site)
     site.end_session(browser.context)
-    until("every worker knows", lambda: tab.evaluate(_FETCH, "/api/notes/") == 401)
+    site.wait_for(401, tab)
     visited: list[str] = []
     tab.on("framenavigated", lambda frame: visited.append(frame.url))
 
@@ -130,7 +128,7 @@ def test_an_outage_signs_nobody_out(browser: Recorder, site: Site, part: str) ->
     tab = signed_in(browser, site)
     session = site.session_id(browser.context)
     with site.without(part):
-        until("it is noticed", lambda: tab.evaluate(_FETCH, "/api/notes/") == 503)
+        site.wait_for(503, tab)
         site.application.add(tab, "once more")
         site.application.expect_outage(tab)
         browser.keep(tab, part)
@@ -138,7 +136,7 @@ def test_an_outage_signs_nobody_out(browser: Recorder, site: Site, part: str) ->
         tab.get_by_role("button", name="Try again").click()
         site.application.expect_outage(tab)
 
-    until("it goes on", lambda: tab.evaluate(_FETCH, "/api/notes/") == 200)
+    site.wait_for(200, tab)
     tab.get_by_role("button", name="Try again").click()
     expect(tab.get_by_role("button", name="Try again")).not_to_be_visible()
     site.application.expect_notes(tab)
