@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
 
 from browser import site as sites
 from browser.chromium import executable
-from browser.recorder import Recorder
+from browser.recorder import PATIENCE, Recorder
 from browser.site import Site
 from demo.stack import MODULE, ROOT
 
@@ -39,6 +39,7 @@ def artefacts() -> Path:
 def playwright() -> Iterator[Playwright]:
     if executable() is None:
         _cannot("no Chromium: apt install chromium, or name one in TOKEN_RELAY_CHROMIUM")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         yield playwright
 

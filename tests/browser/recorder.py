@@ -9,6 +9,9 @@ from browser import netlog
 from browser.chromium import launch
 from browser.seen import Seen
 
+#: How long the slowest machine may take for one step, in milliseconds.
+PATIENCE = 30_000
+
 _STORED = """async () => {
     const cached = []
     for (const name of await caches.keys())
@@ -44,8 +47,8 @@ class Recorder:
             viewport={"width": 900, "height": 640},
             service_workers="allow",
         )
-        self.context.set_default_timeout(15_000)
-        self.context.tracing.start(screenshots=True, snapshots=True)
+        self.context.set_default_timeout(PATIENCE)
+        self.context.tracing.start(screenshots=False, snapshots=True)
         self.context.on("page", self._follow)
         self.context.on("console", lambda it: self._add(f"console of {it.page.url}", it.text))
 
