@@ -234,22 +234,16 @@ class Stack:
 
     def start_nextjs(self, next_auth: int = 5) -> None:
         """Starts the application as `scripts/nextjs build` has left it."""
-        folder = ROOT / "target" / "nextjs" / f"v{next_auth}"
-        node = self.parts.output([ROOT / "scripts" / "nextjs", "node"], folder=ROOT).strip()
         part = self.parts.start(
             "nextjs",
-            [
-                *(node, "node_modules/next/dist/bin/next", "start"),
-                *("--hostname", HOST, "--port", str(self.ports.nextjs)),
-            ],
-            folder=folder,
+            [ROOT / "scripts" / "nextjs", "start", f"v{next_auth}", str(self.ports.nextjs)],
+            folder=ROOT,
             environment={
                 "AUTH_SECRET": self.secrets.auth,
                 "AUTH_URL": self.origin,
                 "AUTH_TRUST_HOST": "true",
                 "RELAY_URL": f"http://{HOST}:{self.ports.internal}",
                 "NODE_ENV": "production",
-                "NEXT_TELEMETRY_DISABLED": "1",
             },
         )
         client = _client(self.ports.nextjs)

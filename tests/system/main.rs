@@ -21,6 +21,7 @@ mod cookies;
 mod crossed;
 mod csrf;
 mod endpoints;
+mod internal;
 mod issuer;
 mod login;
 mod outages;
