@@ -59,11 +59,16 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         yield start
 
 
-@pytest.fixture(params=sites.NAMES)
-def site(request: pytest.FixtureRequest, start: Callable[[str], Site]) -> Site:
-    """Each of the applications in turn."""
+@pytest.fixture(scope="session")
+def module() -> None:
+    """Envoy has something to load."""
     if not MODULE.is_file():
         _cannot("target/token_relay.wasm is missing: make build")
+
+
+@pytest.fixture(params=sites.NAMES)
+def site(request: pytest.FixtureRequest, module: None, start: Callable[[str], Site]) -> Site:
+    """Each of the applications in turn."""
     version = sites.NEXT_AUTH.get(request.param)
     if version and not (ROOT / f"target/nextjs/v{version}/.next/BUILD_ID").is_file():
         _cannot(f"target/nextjs/v{version} is missing: scripts/nextjs build")

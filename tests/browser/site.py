@@ -17,7 +17,7 @@ from browser.seen import Seen
 from browser.witness import Witness
 from demo.ports import Ports, free_ports
 from demo.session import claims
-from demo.stack import Lifetimes, Stack, User
+from demo.stack import ROOT, Lifetimes, Stack, User
 
 NEXT_AUTH = {"next-auth-5": 5, "next-auth-4": 4}
 SPA = "spa"
@@ -71,19 +71,21 @@ class Site:
         """Runs a scenario just when the access token has run out, and counts at Django: rows of
         its table, and calls in its log.
 
-        Half a lifetime later a refresh in the background is due, so a scenario that took longer
-        says nothing.
+        Half a lifetime later the next refresh is due, in the background. A scenario that took so
+        long is run again; on a machine that is always too slow the count only has a bound.
         """
-        for _ in range(4):
+        for _ in range(3):
             self.wait_for_expiry(context)
-            before = self._refreshes()
+            rows = self.stack.outstanding_tokens(self.user.name)
+            calls = self.stack.refresh_calls()
             began = time.monotonic()
             scenario()
-            after = self._refreshes()
-            if time.monotonic() - began < _ACCESS_SECONDS / 2:
-                assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
+            rows = self.stack.outstanding_tokens(self.user.name) - rows
+            calls = self.stack.refresh_calls() - calls
+            due = 1 + int((time.monotonic() - began) / (_ACCESS_SECONDS / 2))
+            assert 1 <= rows <= due and 1 <= calls <= due, f"{calls} calls gave {rows} tokens"
+            if due == 1:
                 return
-        raise AssertionError("this machine is too slow to tell")
 
     @contextmanager
     def without(self, part: str) -> Iterator[None]:
@@ -94,9 +96,6 @@ class Site:
         finally:
             start = {"redis": self.stack.run_redis, "django": self.stack.run_django}
             start[part]()
-
-    def _refreshes(self) -> tuple[int, int]:
-        return self.stack.outstanding_tokens(self.user.name), self.stack.refresh_calls()
 
     def leaks(self, everything: list[Seen]) -> list[str]:
         """Everything that the browser got and should not have."""
@@ -114,16 +113,21 @@ class Site:
 
 
 @contextmanager
-def running(name: str, folder: Path) -> Iterator[Site]:
-    """Starts all parts of an application."""
+def running(
+    name: str, folder: Path, adapt: Callable[[str], str] = lambda bootstrap: bootstrap
+) -> Iterator[Site]:
+    """Starts all parts of an application, with Envoy's configuration as shipped or adapted."""
     (folder / "logs").mkdir(parents=True)
     next_auth = NEXT_AUTH.get(name)
+    shipped = ROOT / ("envoy/envoy.yaml" if next_auth else "examples/spa/envoy.yaml")
+    bootstrap = folder / "adapted.yaml"
+    bootstrap.write_text(adapt(shipped.read_text()))
     user = User("alice")
     stack = Stack(
         folder,
         Ports(**free_ports(asdict(Ports()))),
         lifetimes=replace(Lifetimes(), access=_ACCESS_SECONDS),
-        bootstrap="envoy/envoy.yaml" if next_auth else "examples/spa/envoy.yaml",
+        bootstrap=str(bootstrap),
     )
     with stack.parts:
         stack.start_redis()
