@@ -384,14 +384,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn an_access_token_is_shown_as_live_until_it_expires() {
-    let text = r#"{"access":"acc","refresh":"ref","access_exp":1000}"#;
-    let record = Record::parse(text, &fields()).unwrap();
-    let live = |millis| record.live_access(Duration::from_millis(millis));
-    assert_eq!(live(999_999), Some(record.access()));
-    assert_eq!(live(1_000_000), None);
-    let unknown = Record::parse(r#"{"access":"acc"}"#, &fields()).unwrap();
-    assert_eq!(unknown.live_access(Duration::MAX), Some(unknown.access()));
-}
