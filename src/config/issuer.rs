@@ -78,7 +78,7 @@ fn credentials(field: &Field<'_>) -> Option<Client> {
             id if id.chars().any(char::is_control) => {
                 field.refuse("a text with a control character", ID)
             }
-            id => Some(id.to_owned()),
+            id => Some(id.to_owned().into()),
         });
         let secret = s.required("secret", secret::ALLOWED, |field| field.secret());
         Some(Client {

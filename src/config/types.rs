@@ -142,8 +142,9 @@ pub enum Preset {
 /// `issuer.client`: a confidential client's credentials.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The client id.
-    pub id: String,
+    /// The client id. Private, because it looks like the secret and is easily
+    /// swapped with it.
+    pub id: Redacted<String>,
     /// The client secret.
     pub secret: Redacted<String>,
 }

@@ -35,7 +35,8 @@ pub enum Misconfiguration {
     #[error(
         "the issuer does not take the relay's client (status {0}): check issuer.client, and that \
          it is a confidential client of django-oauth-toolkit whose grant type is \"Resource owner \
-         password-based\" if users log in through the relay"
+         password-based\" if users log in through the relay (which \
+         takes \"COMPLIANT_BCP_RFC9700_PASSWORD_GRANT\": False in OAUTH2_PROVIDER)"
     )]
     Client(u16),
     /// dj-rest-auth keeps the refresh token in a cookie.

@@ -41,7 +41,7 @@ impl OAuth2 {
 /// RFC 6749, section 2.3.1: both are encoded as in a form before they are joined.
 fn basic(client: &Client) -> Redacted<String> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let (id, secret) = (encoded(&client.id), encoded(client.secret.expose()));
+    let (id, secret) = (encoded(client.id.expose()), encoded(client.secret.expose()));
     Redacted::new(format!(
         "Basic {}",
         STANDARD.encode(format!("{id}:{secret}"))

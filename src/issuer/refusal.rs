@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::callout::Answer;
@@ -34,7 +33,7 @@ impl Refusal {
     pub(super) fn read(answer: &Answer) -> Option<Self> {
         let content_type = answer.content_type.as_deref().and_then(plain)?;
         let body = str::from_utf8(answer.body.expose()).ok()?;
-        serde_json::from_str::<IgnoredAny>(body).ok()?;
+        serde_json::from_slice::<Value>(body.as_bytes()).ok()?;
         is_json(&content_type).then(|| Self {
             status: answer.status,
             content_type,
@@ -47,7 +46,7 @@ impl Refusal {
     /// browser could finish the login beside the relay.
     #[must_use]
     pub fn without_session_token(mut self) -> Self {
-        if let Ok(mut body) = serde_json::from_str::<Value>(&self.body)
+        if let Ok(mut body) = serde_json::from_slice::<Value>(self.body.as_bytes())
             && let Some(Value::Object(meta)) = body.get_mut("meta")
             && meta.remove("session_token").is_some()
         {

@@ -85,6 +85,11 @@ const MAX_RECORD: usize = 128 << 10;
 /// A longer token is none, in bytes: Envoy takes 60 KiB of headers.
 const MAX_TOKEN: usize = 16 << 10;
 
+/// What a live access token still has at least: time for a call, and for clocks
+/// that differ. Allauth answers the end of a login with the same 401 whether the
+/// token was taken or had expired.
+const ON_THE_WAY: Duration = Duration::from_secs(10);
+
 /// The last second of the year 9999. A greater time is in milliseconds, a
 /// smaller one may be somebody's "never".
 const END_OF_TIME: u64 = 253_402_300_799;
@@ -216,9 +221,9 @@ impl Record {
     }
 
     /// The access token, unless it has expired at `unix` (system time since the
-    /// epoch).
+    /// epoch) or may do so before a call with it has arrived.
     pub fn live_access(&self, unix: Duration) -> Option<&Redacted<String>> {
-        let lives = |exp| Duration::from_secs(exp) > unix;
+        let lives = |exp| Duration::from_secs(exp) > unix.saturating_add(ON_THE_WAY);
         self.access_exp.is_none_or(lives).then_some(&self.access)
     }
 

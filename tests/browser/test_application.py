@@ -104,6 +104,18 @@ def test_signing_out_in_one_tab_ends_the_others(browser: Recorder, site: Site) -
     expect(second.get_by_label("Username")).to_be_visible()
 
 
+def test_what_was_signed_out_does_not_come_back_with_its_cookie(
+    browser: Recorder, site: Site
+) -> None:
+    tab = signed_in(browser, site)
+    kept = browser.context.cookies()
+    site.application.sign_out(tab)
+    browser.context.add_cookies(kept)
+    site.wait_for(401, tab)
+    site.application.open(tab)
+    expect(tab.get_by_label("Username")).to_be_visible()
+
+
 def test_a_session_that_ended_at_the_server_leads_to_the_sign_in_form_once(
     browser: Recorder, site: Site
 ) -> None:

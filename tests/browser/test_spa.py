@@ -58,3 +58,14 @@ def test_the_other_tabs_follow_by_themselves(browser: Recorder, site: Site) -> N
     site.application.expect_notes(second)
     site.application.sign_out(first)
     site.application.expect_sign_in(second, "Your session has ended.")
+
+
+def test_a_sign_out_that_did_not_happen_is_not_shown_as_one(browser: Recorder, site: Site) -> None:
+    tab = browser.tab()
+    site.application.sign_in(tab, site.user)
+    with site.without("redis"):
+        tab.get_by_role("button", name="Sign out").click()
+        expect(tab.get_by_role("alert").first).to_be_visible()
+        expect(tab.get_by_label("Username")).not_to_be_visible()
+        assert [cookie["name"] for cookie in browser.context.cookies()] == ["__Host-session"]
+    site.application.sign_out(tab)

@@ -43,7 +43,7 @@ impl Bench {
             "session": {"format": "opaque"},
             "store": {"cluster": "webdis"},
             "issuer": {"cluster": "django", "authority": "localhost"},
-            "routes": [],
+            "routes": [{"prefix": "/api/", "session": "required"}],
         });
         dialect.configure(&mut plugin);
         change(&mut plugin);

@@ -116,7 +116,7 @@ fn each_preset_has_its_packages_paths() {
 #[test]
 fn oauth2_has_a_client_and_nobody_else() {
     let client = accepted(&oauth2()).issuer.client.expect("a client");
-    assert_eq!(client.id, "relay");
+    assert_eq!(client.id.expose(), "relay");
     assert_eq!(client.secret.expose(), "correct horse battery staple");
     let line = mistake(&with("issuer.preset", json!("oauth2")));
     assert!(line.starts_with("issuer.client: found nothing"), "{line}");

@@ -46,8 +46,10 @@ fn places(secret: &str) -> Vec<Json> {
         places.push(and(oauth2.clone(), "issuer.client", wrong.clone()));
         let client = json!({"id": "relay", "secret": wrong.clone()});
         places.push(and(oauth2.clone(), "issuer.client", client));
-        let swapped = json!({"id": wrong, "secret": {"env": "EMPTY"}});
-        places.push(and(oauth2, "issuer.client", swapped));
+        for env in ["EMPTY", "AUTH_SECRET"] {
+            let swapped = json!({"id": wrong, "secret": {"env": env}});
+            places.push(and(oauth2.clone(), "issuer.client", swapped));
+        }
     }
     for text in [format!("relay:{secret}"), format!("relay:{secret}@webdis")] {
         places.push(with(

@@ -29,7 +29,7 @@ fn config_of(preset: Preset) -> IssuerConfig {
         authority: "api.example.com".into(),
         preset,
         client: (preset == Preset::OAuth2).then(|| Client {
-            id: "relay:1".into(),
+            id: token("relay:1"),
             secret: token("s+c%t"),
         }),
         paths: IssuerPaths {
