@@ -58,7 +58,16 @@ def _demo(terminal: Terminal) -> int:
     if not MODULE.is_file():
         terminal.failed(f"{_short(MODULE)} is missing: make build")
         return 1
-    next_auth = None if "--cli" in sys.argv[1:] else int(os.environ.get("NEXT_AUTH", "5"))
+    next_auth = None
+    if "--cli" not in sys.argv[1:]:
+        version = os.environ.get("NEXT_AUTH") or "5"
+        if not (ROOT / "target" / "nextjs" / f"v{version}" / ".next" / "built").is_file():
+            terminal.failed(
+                f"The application with next-auth {version} is not built: make app "
+                "(NEXT_AUTH is 4 or 5)"
+            )
+            return 1
+        next_auth = int(version)
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         try:
@@ -122,7 +131,7 @@ def _invite(terminal: Terminal, stack: Stack, user: User) -> None:
     password  {user.password}    (made for this run)
 """)
     terminal.tell(
-        "The browser warns about the certificate, which was made on this machine a moment ago: go "
+        "The browser warns about the certificate, which was made on this machine: go "
         "on all the same. Then look for a token in its cookies, its storage or its network tab."
     )
 

@@ -58,9 +58,13 @@ class Part:
         try:
             self.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            # The session of its own that `Parts.start` gave it: its children go with it.
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.send(signal.SIGKILL)
             self.process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Signals a program that runs, and its children: `Parts.start` gave them a session."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
 
     def _report(self, what: str) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-15:]
@@ -86,7 +90,8 @@ class Parts:
         deadline = time.monotonic() + _STOP_WITHIN
         for part in reversed(self._running):
             part.process.terminate()
-            self.thaw(part.name)
+            # A frozen one hears of it when it goes on.
+            part.send(signal.SIGCONT)
         for part in reversed(self._running):
             part.stop(deadline)
 
@@ -139,34 +144,41 @@ class Parts:
         self._running.remove(part)
 
     def output(self, command: Sequence[str | Path], *, folder: Path) -> str:
-        """What a short command prints; raises PartError unless it ends well."""
+        """The line that a short command prints; raises PartError unless it ends well."""
         done = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         if done.returncode != 0:
             raise PartError(f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        return done.stdout.strip()
 
     def stop(self, name: str) -> None:
         """Stops one part, which may be started again."""
-        for part in [part for part in self._running if part.name == name]:
+        for part in self._named(name):
             part.process.terminate()
+            part.send(signal.SIGCONT)
             part.stop(time.monotonic() + _STOP_WITHIN)
+            self._running.remove(part)
+
+    def kill(self, name: str) -> None:
+        """The same, without a chance to say goodbye."""
+        for part in self._named(name):
+            part.send(signal.SIGKILL)
+            part.process.wait()
             self._running.remove(part)
 
     def freeze(self, name: str) -> None:
         """One part stops answering and keeps its connections."""
-        self._signal(name, signal.SIGSTOP)
+        for part in self._named(name):
+            part.send(signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         """It goes on where it was frozen."""
-        self._signal(name, signal.SIGCONT)
+        for part in self._named(name):
+            part.send(signal.SIGCONT)
 
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        for part in self._running:
-            if part.name == name:
-                # Its whole session: gunicorn's workers as well.
-                os.killpg(part.process.pid, number)
+    def _named(self, name: str) -> list[Part]:
+        return [part for part in self._running if part.name == name]
 
     def check(self) -> None:
         """Raises PartError if any program has ended."""

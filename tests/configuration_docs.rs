@@ -48,9 +48,14 @@ fn yaml(text: &str) -> Value {
 }
 
 fn env(name: &str) -> Option<String> {
-    ["AUTH_SECRET", "AUTH_SECRET_OLD", "WEBDIS_PASSWORD"]
-        .contains(&name)
-        .then(|| "correct horse battery staple".to_owned())
+    [
+        "AUTH_SECRET",
+        "AUTH_SECRET_OLD",
+        "WEBDIS_PASSWORD",
+        "OAUTH2_CLIENT_SECRET",
+    ]
+    .contains(&name)
+    .then(|| "correct horse battery staple".to_owned())
 }
 
 fn parse(config: &Value) -> Result<Parsed, Vec<Mistake>> {
@@ -110,7 +115,7 @@ fn every_complete_example_is_accepted() {
         accepted(&config);
         configurations += 1;
     }
-    assert_eq!(configurations, 4);
+    assert_eq!(configurations, 7);
 }
 
 #[test]
@@ -193,6 +198,7 @@ fn the_tables_name_every_field_and_no_other() {
         ("store.credentials", json!({"?": 1})),
         ("store.fields", json!({"?": 1})),
         ("issuer", json!({"?": 1})),
+        ("issuer.client", json!({"?": 1})),
         ("issuer.paths", json!({"?": 1})),
         ("refresh", json!({"?": 1})),
         ("cache", json!({"?": 1})),
@@ -210,7 +216,11 @@ fn the_tables_name_every_field_and_no_other() {
         } else {
             nested(section, mistaken)
         };
-        let mistakes = parse(&first_with(change)).unwrap_err();
+        let mut config = first_with(change);
+        if section == "issuer.client" {
+            config["issuer"]["preset"] = json!("oauth2");
+        }
+        let mistakes = parse(&config).unwrap_err();
         let unknown = mistakes
             .iter()
             .find(|m| m.found.starts_with("an unknown field"));
@@ -280,6 +290,10 @@ fn what_is_required_is_required() {
     {
         let mut config = first_with(json!({
             "store": {"credentials": {"username": "relay", "password": {"env": "WEBDIS_PASSWORD"}}},
+            "issuer": {
+                "preset": "oauth2",
+                "client": {"id": "relay", "secret": {"env": "OAUTH2_CLIENT_SECRET"}},
+            },
             "endpoints": {
                 "login": {"path": "/auth/login", "reply": "body"},
                 "logout": {"path": "/auth/logout"},

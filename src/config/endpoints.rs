@@ -62,8 +62,20 @@ pub(super) fn cookie_can_be_set(
     endpoints: &EndpointsConfig,
     session: &SessionConfig,
 ) {
-    let sets_cookie = matches!(&endpoints.login, Some(login) if login.reply == LoginReply::Cookie);
-    if sets_cookie && !matches!(session.format, SessionFormat::Opaque) {
+    if !endpoints.sets_cookie() {
+        return;
+    }
+    if session
+        .cookies
+        .first()
+        .is_some_and(|name| !name.starts_with("__Host-"))
+    {
+        root.warn(
+            "session.cookies",
+            "the cookie that a login sets should have a name that begins with \"__Host-\": any other can be planted by a sub-domain, and a user be made to act as somebody else",
+        );
+    }
+    if !matches!(session.format, SessionFormat::Opaque) {
         root.refuse::<()>(
             "endpoints.login.reply",
             "cookie beside session.format nextauth",

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::mistake::quoted;
 use super::reader::{Field, Section};
+use super::secret;
 use super::store::cluster;
 use super::syntax::{PLAIN_PATH, Underscore, host_and_port, is_plain_path, is_token};
 use super::timing::CALL;
-use super::types::{IssuerConfig, IssuerPaths, PathMatch, Preset, RouteRule};
+use super::types::{Client, IssuerConfig, IssuerPaths, PathMatch, Preset, RouteRule};
 
 pub(super) fn issuer(s: &mut Section<'_>) -> Option<IssuerConfig> {
     let cluster = cluster(s, "the name of Django's cluster in Envoy");
@@ -16,13 +17,8 @@ pub(super) fn issuer(s: &mut Section<'_>) -> Option<IssuerConfig> {
         field.text_if(fits, AUTHORITY).map(str::to_owned)
     });
     let preset = s.or("preset", Preset::SimpleJwt, |field| preset(&field));
-    s.optional("client", |field| {
-        field.refuse::<()>(
-            "client credentials",
-            "nothing here: they belong to preset oauth2, which is not yet supported",
-        )
-    });
-    let paths = s.section("paths", paths);
+    let client = client(s, preset);
+    let paths = s.section("paths", |s| paths(s, preset));
     let headers = s.or("headers", Vec::new(), |field| headers(&field));
     let expose = s.or("expose", false, |field| field.boolean());
     let timeout = s.or("timeout", Duration::from_secs(35), |field| {
@@ -32,6 +28,7 @@ pub(super) fn issuer(s: &mut Section<'_>) -> Option<IssuerConfig> {
         cluster: cluster?,
         authority: authority?,
         preset: preset?,
+        client: client?,
         paths: paths?,
         headers: headers?,
         expose: expose?,
@@ -41,25 +38,82 @@ pub(super) fn issuer(s: &mut Section<'_>) -> Option<IssuerConfig> {
 
 const AUTHORITY: &str = "a host or host:port of Django's ALLOWED_HOSTS, without scheme or path: letters, digits, dots and hyphens, no underscore (Django answers 400 to one)";
 
+const PRESETS: &str = "simplejwt, dj-rest-auth, oauth2 or allauth";
+
 fn preset(field: &Field<'_>) -> Option<Preset> {
-    match field.text("simplejwt")? {
+    match field.text(PRESETS)? {
         "simplejwt" => Some(Preset::SimpleJwt),
-        known @ ("dj-rest-auth" | "oauth2" | "allauth") => field.refuse(
-            format!("{}, which is not yet supported", quoted(known)),
-            "simplejwt",
-        ),
-        other => field.refuse(quoted(other), "simplejwt"),
+        "dj-rest-auth" => Some(Preset::DjRestAuth),
+        "oauth2" => Some(Preset::OAuth2),
+        "allauth" => Some(Preset::Allauth),
+        other => field.refuse(quoted(other), PRESETS),
     }
 }
 
-/// The defaults are the paths of SimpleJWT's own documentation.
-fn paths(s: &mut Section<'_>) -> Option<IssuerPaths> {
+const CLIENT: &str = "{id: …, secret: {env: NAME}}";
+
+/// `Some(None)`: there is none, as it should be. With an unknown preset the
+/// field is read, and nothing is said about whether it belongs there.
+fn client(s: &mut Section<'_>, preset: Option<Preset>) -> Option<Option<Client>> {
+    match preset {
+        Some(Preset::OAuth2) => s
+            .required("client", CLIENT, |field| credentials(&field))
+            .map(Some),
+        None => s.optional("client", |field| credentials(&field)),
+        Some(_) => s.optional("client", |field| {
+            field.refuse(
+                "client credentials",
+                "nothing here: only preset oauth2 has a client",
+            )
+        }),
+    }
+}
+
+fn credentials(field: &Field<'_>) -> Option<Client> {
+    const ID: &str = "a client id, not empty, without control characters";
+    field.private_object(CLIENT, |s| {
+        // Not quoted: the two are easily swapped.
+        let id = s.required("id", ID, |field| match field.private_text(ID)? {
+            "" => field.refuse("an empty string", ID),
+            id if id.chars().any(char::is_control) => {
+                field.refuse("a text with a control character", ID)
+            }
+            id => Some(id.to_owned().into()),
+        });
+        let secret = s.required("secret", secret::ALLOWED, |field| field.secret());
+        Some(Client {
+            id: id?,
+            secret: secret?,
+        })
+    })
+}
+
+/// Where the packages' own documentation puts obtain, refresh and revoke.
+const fn default_paths(preset: Preset) -> [&'static str; 3] {
+    match preset {
+        Preset::SimpleJwt => [
+            "/api/token/",
+            "/api/token/refresh/",
+            "/api/token/blacklist/",
+        ],
+        Preset::DjRestAuth => [
+            "/dj-rest-auth/login/",
+            "/dj-rest-auth/token/refresh/",
+            "/dj-rest-auth/logout/",
+        ],
+        Preset::OAuth2 => ["/o/token/", "/o/token/", "/o/revoke_token/"],
+        Preset::Allauth => [
+            "/_allauth/app/v1/auth/login",
+            "/_allauth/app/v1/tokens/refresh",
+            "/_allauth/app/v1/auth/session",
+        ],
+    }
+}
+
+fn paths(s: &mut Section<'_>, preset: Option<Preset>) -> Option<IssuerPaths> {
     const NAMES: [&str; 3] = ["obtain", "refresh", "revoke"];
-    let defaults = [
-        "/api/token/",
-        "/api/token/refresh/",
-        "/api/token/blacklist/",
-    ];
+    const DISTINCT: &str = "a path of its own for each endpoint";
+    let defaults = default_paths(preset.unwrap_or(Preset::SimpleJwt));
     let mut read = |name, default: &str| {
         s.or(name, default.to_owned(), |field| {
             field.text_if(is_plain_path, PLAIN_PATH).map(str::to_owned)
@@ -72,7 +126,17 @@ fn paths(s: &mut Section<'_>) -> Option<IssuerPaths> {
         read(refresh, refresh_default),
         read(revoke, revoke_default),
     ];
-    let distinct = s.distinct(NAMES, &given, "a path of its own for each endpoint");
+    let distinct = match (preset, &given) {
+        // Defaults of another preset are not compared with what was given.
+        (None, _) => true,
+        // One endpoint serves both grants.
+        (Some(Preset::OAuth2), [obtain, refresh, revoke]) if obtain == refresh => s.distinct(
+            ["refresh", "revoke"],
+            &[refresh.clone(), revoke.clone()],
+            DISTINCT,
+        ),
+        (Some(_), given) => s.distinct(NAMES, given, DISTINCT),
+    };
     let [obtain, refresh, revoke] = given;
     let paths = IssuerPaths {
         obtain: obtain?,

@@ -76,7 +76,8 @@ fn whole(root: &mut Section<'_>) -> Option<Config> {
     let session = root.section("session", session::session);
     let store = root.section("store", store::store);
     let issuer = root.section("issuer", issuer::issuer);
-    let refresh = root.section("refresh", timing::refresh);
+    let preset = issuer.as_ref().map(|issuer| issuer.preset);
+    let refresh = root.section("refresh", |s| timing::refresh(s, preset));
     let cache = root.section("cache", timing::cache);
     let endpoints = root.section("endpoints", endpoints::endpoints);
     let serves = endpoints

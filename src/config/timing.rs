@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::duration::written;
 use super::reader::Section;
-use super::types::{CacheConfig, RefreshConfig, StoreConfig};
+use super::types::{CacheConfig, Preset, RefreshConfig, StoreConfig};
 
 const ZERO: Duration = Duration::ZERO;
 const HOUR: Duration = Duration::from_hours(1);
@@ -19,16 +19,27 @@ pub(super) const CALL: RangeInclusive<Duration> = Duration::from_millis(1)..=TEN
 /// A record with its tokens takes a few KiB: this is some GiB per worker.
 const MAX_SESSIONS: u32 = 1_000_000;
 
-pub(super) fn refresh(s: &mut Section<'_>) -> Option<RefreshConfig> {
+/// `preset` is `None` where it could not be read.
+pub(super) fn refresh(s: &mut Section<'_>, preset: Option<Preset>) -> Option<RefreshConfig> {
+    let default_ahead = match preset {
+        Some(Preset::OAuth2) => ZERO,
+        _ => Duration::from_mins(1),
+    };
     let leeway = s.or("leeway", Duration::from_secs(10), |field| {
         field.duration(ZERO..=TEN_MINUTES)
     });
-    let ahead = s.or("ahead", Duration::from_mins(1), |field| {
-        field.duration(ZERO..=DAY)
-    });
+    let ahead = s.or("ahead", default_ahead, |field| field.duration(ZERO..=DAY));
     let wait = s.or("wait", Duration::from_secs(5), |field| field.duration(CALL));
     let (leeway, ahead, wait) = (leeway?, ahead?, wait?);
-    if ahead > ZERO && leeway >= ahead {
+    if ahead > ZERO && preset == Some(Preset::OAuth2) {
+        return s.refuse(
+            "ahead",
+            format!("{} beside issuer.preset oauth2", written(ahead)),
+            "0s: django-oauth-toolkit ends the old access token as soon as a refresh succeeds, while requests still carry it",
+        );
+    }
+    // Without a preset the default of ahead is a guess.
+    if ahead > ZERO && leeway >= ahead && preset.is_some() {
         return s.refuse(
             "leeway",
             format!("{} beside ahead {}", written(leeway), written(ahead)),

@@ -114,6 +114,8 @@ pub struct IssuerConfig {
     pub authority: String,
     /// Which package serves the endpoints.
     pub preset: Preset,
+    /// Who the relay is to the issuer; with [`Preset::OAuth2`], and only then.
+    pub client: Option<Client>,
     /// The endpoints' paths.
     pub paths: IssuerPaths,
     /// Extra request headers, names in lower case.
@@ -129,6 +131,22 @@ pub struct IssuerConfig {
 pub enum Preset {
     /// djangorestframework-simplejwt.
     SimpleJwt,
+    /// dj-rest-auth, with SimpleJWT's tokens.
+    DjRestAuth,
+    /// django-oauth-toolkit.
+    OAuth2,
+    /// django-allauth's headless app client, with its JWT strategy.
+    Allauth,
+}
+
+/// `issuer.client`: a confidential client's credentials.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The client id. Private, because it looks like the secret and is easily
+    /// swapped with it.
+    pub id: Redacted<String>,
+    /// The client secret.
+    pub secret: Redacted<String>,
 }
 
 /// `issuer.paths` with the preset's defaults filled in.

@@ -4,31 +4,40 @@
 //! about a token, and whether an answer that brought no tokens may have spent
 //! one. What differs from package to package is in one file for each preset.
 
+mod allauth;
+mod dialect;
+mod dj_rest_auth;
+mod misconfiguration;
+mod oauth2;
+mod refusal;
 mod simplejwt;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+pub use self::misconfiguration::Misconfiguration;
+pub use self::refusal::Refusal;
 
+use self::allauth::Allauth;
+use self::dialect::{Ask, Dialect, Endpoint, Members};
+use self::dj_rest_auth::DjRestAuth;
+use self::oauth2::OAuth2;
+use self::simplejwt::SimpleJwt;
 use crate::callout::{Answer, Callout, CalloutResult, Failure, Peer};
-use crate::config::{IssuerConfig, Preset};
+use crate::config::{IssuerConfig, IssuerPaths, Preset};
 use crate::redacted::Redacted;
-use crate::tokens::{IssuedTokens, fits_header};
+use crate::tokens::IssuedTokens;
 
 /// The longest that an issuer's `Retry-After` is followed.
 const MAX_RETRY_AFTER: u64 = 60;
 
 /// The issuer, ready to be asked.
 pub struct Issuer {
-    preset: Preset,
-    refresh: Endpoint,
-    revoke: Endpoint,
-}
-
-/// Everything of a call but its body.
-struct Endpoint {
+    dialect: Box<dyn Dialect>,
+    paths: IssuerPaths,
+    authority: String,
+    /// Configured headers of every call.
     headers: Vec<(String, Redacted<String>)>,
     timeout: Duration,
 }
@@ -37,7 +46,12 @@ struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshAnswer {
     /// It gave new tokens.
-    Accepted(IssuedTokens),
+    Accepted {
+        /// The tokens.
+        tokens: IssuedTokens,
+        /// What the operator should look at all the same.
+        doubt: Option<Misconfiguration>,
+    },
     /// It will never take this refresh token (again).
     Refused,
     /// It cannot answer now.
@@ -56,69 +70,151 @@ pub enum RefreshAnswer {
     },
 }
 
-/// An answer that the configured issuer does not give. Its text tells the
-/// operator where to look and quotes nothing of the answer but the status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Misconfiguration {
-    /// 3xx.
-    #[error(
-        "the issuer redirects (status {0}): check the trailing slashes of issuer.paths, and \
-         whether Django wants x-forwarded-proto: https in issuer.headers"
-    )]
-    Redirect(u16),
-    /// 400.
-    #[error(
-        "the issuer does not understand the call (status 400): check that issuer.authority is in \
-         Django's ALLOWED_HOSTS, and issuer.preset"
-    )]
-    BadRequest,
-    /// 401 that says nothing about the refresh token.
-    #[error(
-        "something else than the token endpoint asks for credentials (status 401): check \
-         issuer.cluster and issuer.paths"
-    )]
-    Unauthorized,
-    /// Any other status.
-    #[error("the issuer has no such endpoint (status {0}): check issuer.cluster and issuer.paths")]
-    Status(u16),
-    /// A success without tokens that can be used.
-    #[error(
-        "the issuer's answer (status {0}) holds no usable tokens: check issuer.preset and \
-         issuer.paths"
-    )]
-    NoTokens(u16),
+/// What an issuer made of credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObtainAnswer {
+    /// It gave tokens.
+    Accepted(IssuedTokens),
+    /// It does not take them, or wants more.
+    Refused(Refusal),
+    /// It cannot answer now.
+    Unavailable {
+        /// How long it asks to be left alone: 1 to 60 s.
+        retry_after: Option<Duration>,
+    },
+    /// It answers, but not as the configured issuer does.
+    Misconfigured {
+        /// What the operator should look at.
+        why: Misconfiguration,
+    },
 }
+
+/// Credentials that the issuer could not even be asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadCredentials;
 
 impl Issuer {
     /// Prepares the calls.
     pub fn new(config: &IssuerConfig) -> Self {
-        let content_type = match config.preset {
-            Preset::SimpleJwt => simplejwt::CONTENT_TYPE,
-        };
+        let headers = config.headers.iter();
         Self {
-            preset: config.preset,
-            refresh: Endpoint::new(config, &config.paths.refresh, content_type),
-            revoke: Endpoint::new(config, &config.paths.revoke, content_type),
+            dialect: match config.preset {
+                Preset::SimpleJwt => Box::new(SimpleJwt),
+                Preset::DjRestAuth => Box::new(DjRestAuth),
+                Preset::OAuth2 => Box::new(OAuth2::new(config.client.as_ref())),
+                Preset::Allauth => Box::new(Allauth),
+            },
+            paths: config.paths.clone(),
+            authority: config.authority.clone(),
+            headers: headers
+                .map(|(name, value)| (name.clone(), value.clone().into()))
+                .collect(),
+            timeout: config.timeout.max(Duration::from_millis(1)),
         }
+    }
+
+    /// The call that trades credentials, as the caller's JSON has them, for
+    /// tokens. `client` is the caller's address: the issuer may count attempts
+    /// by it.
+    ///
+    /// # Errors
+    ///
+    /// The credentials are no JSON object, or lack what the issuer asks for.
+    pub fn obtain(
+        &self,
+        credentials: &[u8],
+        client: Option<&str>,
+    ) -> Result<Callout, BadCredentials> {
+        const FORWARDED: &str = "x-forwarded-for";
+        let mut callout = self.call(self.dialect.obtain(credentials)?);
+        let configured = self.headers.iter().any(|(name, _)| name == FORWARDED);
+        if let Some(client) = client.filter(|_| !configured) {
+            let header = (FORWARDED.to_owned(), client.to_owned().into());
+            callout.headers.push(header);
+        }
+        Ok(callout)
     }
 
     /// The call that trades a refresh token for new tokens. It must not be
     /// sent twice.
     pub fn refresh(&self, refresh: &Redacted<String>) -> Callout {
-        self.refresh.call(match self.preset {
-            Preset::SimpleJwt => simplejwt::body(refresh),
-        })
+        self.call(self.dialect.refresh(refresh.expose()))
     }
 
-    /// The call that ends a refresh token. Nothing depends on its answer.
-    pub fn revoke(&self, refresh: &Redacted<String>) -> Callout {
-        self.revoke.call(match self.preset {
-            Preset::SimpleJwt => simplejwt::body(refresh),
-        })
+    /// The call that ends a refresh token. `access`: an access token of the same
+    /// login that has not expired, where the whole login is to end.
+    pub fn revoke(&self, refresh: &Redacted<String>, access: Option<&Redacted<String>>) -> Callout {
+        let access = access.map(|token| token.expose().as_str());
+        self.call(self.dialect.revoke(refresh.expose(), access))
     }
 
-    /// Reads how the call of [`Issuer::refresh`] ended.
-    pub fn read_refresh(&self, result: &CalloutResult) -> RefreshAnswer {
+    /// Configured headers come after those the preset needs.
+    fn call(&self, ask: Ask) -> Callout {
+        let path = match ask.endpoint {
+            Endpoint::Obtain => &self.paths.obtain,
+            Endpoint::Refresh => &self.paths.refresh,
+            Endpoint::Revoke => &self.paths.revoke,
+        };
+        let mut headers: Vec<(String, Redacted<String>)> = Vec::new();
+        let mut set = |name: &str, value: &str| {
+            headers.push((name.to_owned(), value.to_owned().into()));
+        };
+        set(":method", ask.method);
+        set(":path", path);
+        set(":authority", &self.authority);
+        if let Some(content_type) = ask.content_type {
+            set("content-type", content_type);
+        }
+        set("accept", "application/json");
+        if let Some(authorization) = ask.authorization {
+            set("authorization", authorization.expose());
+        }
+        headers.extend(self.headers.iter().cloned());
+        Callout {
+            peer: Peer::Issuer,
+            headers,
+            body: ask.body.into(),
+            timeout: self.timeout,
+        }
+    }
+
+    /// Reads how the call of [`Issuer::obtain`] ended. `now` is system time
+    /// since the epoch.
+    pub fn read_obtain(&self, result: &CalloutResult, now: Duration) -> ObtainAnswer {
+        let answer = match result {
+            CalloutResult::Answer(answer) => answer,
+            CalloutResult::Failure(_) => return ObtainAnswer::Unavailable { retry_after: None },
+        };
+        let status = answer.status;
+        let members = members(answer);
+        let unavailable = || ObtainAnswer::Unavailable {
+            retry_after: retry_after(answer),
+        };
+        let misconfigured = |why: Option<Misconfiguration>| ObtainAnswer::Misconfigured {
+            why: why.unwrap_or_else(|| Misconfiguration::of(status)),
+        };
+        match status {
+            500..=599 => unavailable(),
+            200 | 201 => match self.dialect.obtained(&members, now) {
+                Some(tokens) => ObtainAnswer::Accepted(tokens),
+                None => misconfigured(self.dialect.mistake(status, &members)),
+            },
+            400 | 401 | 429 => match (
+                self.dialect.mistake(status, &members),
+                Refusal::read(answer),
+            ) {
+                (None, Some(refusal)) => ObtainAnswer::Refused(refusal),
+                // A page, or a proxy's.
+                (None, None) if status == 429 => unavailable(),
+                (mistake, _) => misconfigured(mistake),
+            },
+            _ => misconfigured(None),
+        }
+    }
+
+    /// Reads how the call of [`Issuer::refresh`] ended. `now` is system time
+    /// since the epoch.
+    pub fn read_refresh(&self, result: &CalloutResult, now: Duration) -> RefreshAnswer {
         let answer = match result {
             CalloutResult::Answer(answer) => answer,
             CalloutResult::Failure(failure) => {
@@ -128,50 +224,48 @@ impl Issuer {
                 };
             }
         };
-        match answer.status {
-            429 | 500..=599 => RefreshAnswer::Unavailable {
-                retry_after: retry_after(answer),
-                outcome_unknown: may_have_rotated(answer),
-            },
-            _ => match self.preset {
-                Preset::SimpleJwt => simplejwt::read(answer),
-            },
+        let status = answer.status;
+        let members = members(answer);
+        let tokens = match status {
+            429 | 500..=599 => {
+                return RefreshAnswer::Unavailable {
+                    retry_after: retry_after(answer),
+                    outcome_unknown: may_have_rotated(answer),
+                };
+            }
+            200 | 201 => self.dialect.refreshed(&members, now),
+            _ => None,
+        };
+        if let Some(tokens) = tokens {
+            let doubt = self.dialect.doubt(status, answer.sets_cookie, &tokens);
+            return RefreshAnswer::Accepted { tokens, doubt };
+        }
+        if self.dialect.is_refusal(status, &members) {
+            return RefreshAnswer::Refused;
+        }
+        let mistake = self.dialect.mistake(status, &members);
+        RefreshAnswer::Misconfigured {
+            why: mistake.unwrap_or_else(|| Misconfiguration::of(status)),
+            // Redirects and client errors come before any work; of other
+            // statuses nothing is known.
+            outcome_unknown: !(300..=499).contains(&status),
+        }
+    }
+
+    /// Whether the call of [`Issuer::revoke`] was carried out.
+    pub fn is_revoked(&self, result: &CalloutResult) -> bool {
+        match result {
+            CalloutResult::Answer(answer) => {
+                self.dialect.is_revoked(answer.status, &members(answer))
+            }
+            CalloutResult::Failure(_) => false,
         }
     }
 }
 
-impl Endpoint {
-    /// Configured headers come after those the preset needs.
-    fn new(config: &IssuerConfig, path: &str, content_type: &str) -> Self {
-        let own = [
-            (":method", "POST"),
-            (":path", path),
-            (":authority", &config.authority),
-            ("content-type", content_type),
-            ("accept", "application/json"),
-        ];
-        let configured = config
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        Self {
-            headers: own
-                .into_iter()
-                .chain(configured)
-                .map(|(name, value)| (name.to_owned(), value.to_owned().into()))
-                .collect(),
-            timeout: config.timeout.max(Duration::from_millis(1)),
-        }
-    }
-
-    fn call(&self, body: Vec<u8>) -> Callout {
-        Callout {
-            peer: Peer::Issuer,
-            headers: self.headers.clone(),
-            body: body.into(),
-            timeout: self.timeout,
-        }
-    }
+/// The members of the answer's JSON object; none if it is no such thing.
+fn members(answer: &Answer) -> Members {
+    serde_json::from_slice(answer.body.expose()).unwrap_or_default()
 }
 
 /// Seconds only; a date would need the issuer's clock.
@@ -210,142 +304,3 @@ const NEVER_SENT: [&str; 5] = [
     "reset reason: connection timeout",
     "reset reason: overflow",
 ];
-
-/// An answer below 500 that no preset expects. Redirects and client errors
-/// come before any work; of other statuses nothing is known.
-fn misconfigured(status: u16) -> RefreshAnswer {
-    RefreshAnswer::Misconfigured {
-        why: match status {
-            200..=299 => Misconfiguration::NoTokens(status),
-            300..=399 => Misconfiguration::Redirect(status),
-            400 => Misconfiguration::BadRequest,
-            401 => Misconfiguration::Unauthorized,
-            _ => Misconfiguration::Status(status),
-        },
-        outcome_unknown: !(300..=499).contains(&status),
-    }
-}
-
-/// The answer's JSON object.
-fn object(answer: &Answer) -> Option<Map<String, Value>> {
-    serde_json::from_slice(answer.body.expose()).ok()
-}
-
-/// Tokens out of an answer's members. `None` unless the access token is fit
-/// for a header and the refresh token a string, empty, null or absent.
-fn issued(access: Option<&Value>, refresh: Option<&Value>) -> Option<IssuedTokens> {
-    let access = access?.as_str().filter(|token| fits_header(token))?;
-    let refresh = match refresh {
-        None | Some(Value::Null) => None,
-        Some(refresh) => match refresh.as_str()? {
-            "" => None,
-            token => Some(Some(token).filter(|token| fits_header(token))?),
-        },
-    };
-    Some(IssuedTokens {
-        access: access.to_owned().into(),
-        refresh: refresh.map(|token| token.to_owned().into()),
-        access_exp: None,
-    })
-}
-
-/// Credentials that are no JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadCredentials;
-
-/// An issuer's refusal of credentials, fit to be passed on.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Its status.
-    pub status: u16,
-    /// Its `Content-Type`.
-    pub content_type: String,
-    /// Its `Retry-After`.
-    pub retry_after: Option<String>,
-    /// Its body.
-    pub body: String,
-}
-
-impl Refusal {
-    /// Without what would finish an allauth login.
-    #[must_use]
-    pub fn without_session_token(self) -> Self {
-        self
-    }
-}
-
-/// What an issuer made of credentials.
-pub enum ObtainAnswer {
-    /// It gave tokens.
-    Accepted(IssuedTokens),
-    /// It does not take them.
-    Refused(Refusal),
-    /// It cannot answer now.
-    Unavailable {
-        /// How long it asks to be left alone.
-        retry_after: Option<Duration>,
-    },
-    /// It answers, but not as the configured issuer does.
-    Misconfigured {
-        /// What the operator should look at.
-        why: Misconfiguration,
-    },
-}
-
-impl Issuer {
-    /// The call that trades credentials for tokens.
-    ///
-    /// # Errors
-    /// They are no JSON object.
-    pub fn obtain(
-        &self,
-        credentials: &[u8],
-        client: Option<&str>,
-    ) -> Result<Callout, BadCredentials> {
-        let _: Map<String, Value> =
-            serde_json::from_slice(credentials).map_err(|_| BadCredentials)?;
-        let mut callout = self.refresh.call(credentials.to_vec());
-        if let Some(path) = callout.headers.get_mut(1) {
-            path.1 = "/api/token/".to_owned().into();
-        }
-        if let Some(client) = client {
-            let forwarded = ("x-forwarded-for".to_owned(), client.to_owned().into());
-            callout.headers.push(forwarded);
-        }
-        Ok(callout)
-    }
-
-    /// Reads how the call of [`Issuer::obtain`] ended.
-    pub fn read_obtain(&self, result: &CalloutResult, _now: Duration) -> ObtainAnswer {
-        let CalloutResult::Answer(answer) = result else {
-            return ObtainAnswer::Unavailable { retry_after: None };
-        };
-        let text = |value: &Option<Vec<u8>>| {
-            value
-                .as_deref()
-                .and_then(|value| str::from_utf8(value).ok())
-                .map(str::to_owned)
-        };
-        match answer.status {
-            400 | 401 | 429 => ObtainAnswer::Refused(Refusal {
-                status: answer.status,
-                content_type: text(&answer.content_type)
-                    .unwrap_or_else(|| "application/json".to_owned()),
-                retry_after: text(&answer.retry_after),
-                body: String::from_utf8_lossy(answer.body.expose()).into_owned(),
-            }),
-            500..=599 => ObtainAnswer::Unavailable {
-                retry_after: retry_after(answer),
-            },
-            status => {
-                let members = object(answer).unwrap_or_default();
-                issued(members.get("access"), members.get("refresh")).map_or(
-                    ObtainAnswer::Misconfigured {
-                        why: Misconfiguration::Status(status),
-                    },
-                    ObtainAnswer::Accepted,
-                )
-            }
-        }
-    }
-}

@@ -1,35 +1,43 @@
-//! djangorestframework-simplejwt 5.5: `TokenRefreshView` and
-//! `TokenBlacklistView`. No answer names an expiry: it is in the JWT.
+//! djangorestframework-simplejwt 5.5: `TokenObtainPairView`, `TokenRefreshView`
+//! and `TokenBlacklistView`. No answer names an expiry: it is in the JWT.
+
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::{RefreshAnswer, issued, misconfigured, object};
-use crate::callout::Answer;
-use crate::redacted::Redacted;
+use super::dialect::{Ask, Dialect, Endpoint, Members, issued};
+use crate::tokens::IssuedTokens;
 
-pub(super) const CONTENT_TYPE: &str = "application/json";
+pub(super) struct SimpleJwt;
 
-/// What both endpoints take.
-pub(super) fn body(refresh: &Redacted<String>) -> Vec<u8> {
-    json!({"refresh": refresh.expose()})
-        .to_string()
-        .into_bytes()
+impl Dialect for SimpleJwt {
+    fn refresh(&self, refresh: &str) -> Ask {
+        ask(Endpoint::Refresh, refresh)
+    }
+
+    fn revoke(&self, refresh: &str, _access: Option<&str>) -> Ask {
+        ask(Endpoint::Revoke, refresh)
+    }
+
+    /// `access`, and with rotation `refresh`.
+    fn refreshed(&self, members: &Members, _now: Duration) -> Option<IssuedTokens> {
+        issued(members.get("access"), members.get("refresh"))
+    }
+
+    fn is_refusal(&self, status: u16, members: &Members) -> bool {
+        is_refusal(status, members)
+    }
 }
 
-/// Accepted: 200 with `access`, and with rotation `refresh`. Refused: 401 with
-/// `detail` ("Token is blacklisted", "Token is expired", "Token is invalid",
-/// "No active account found …").
-pub(super) fn read(answer: &Answer) -> RefreshAnswer {
-    let members = object(answer).unwrap_or_default();
-    match answer.status {
-        200 | 201 => issued(members.get("access"), members.get("refresh"))
-            .map_or_else(|| misconfigured(answer.status), RefreshAnswer::Accepted),
-        401 if members
-            .get("detail")
-            .is_some_and(|detail| detail.is_string()) =>
-        {
-            RefreshAnswer::Refused
-        }
-        status => misconfigured(status),
-    }
+/// What both endpoints take.
+pub(super) fn ask(endpoint: Endpoint, refresh: &str) -> Ask {
+    let body = json!({"refresh": refresh}).to_string();
+    Ask::json(endpoint, body.into_bytes())
+}
+
+/// 401 with `detail` ("Token is blacklisted", "Token is expired", "Token is
+/// invalid", "No active account found …").
+pub(super) fn is_refusal(status: u16, members: &Members) -> bool {
+    let detail = members.get("detail");
+    status == 401 && detail.is_some_and(|detail| detail.is_string())
 }

@@ -198,14 +198,11 @@ impl Core {
         self.send(Pending::Obtain(visit), callout);
     }
 
-    /// Revokes a refresh token that no session holds. Nobody waits for it.
-    pub(super) fn revoke(
-        &mut self,
-        refresh: &Redacted<String>,
-        _access: Option<&Redacted<String>>,
-    ) {
+    /// Revokes a refresh token that no session holds. Nobody waits for it. With an
+    /// access token that has not expired, its whole login may end.
+    pub(super) fn revoke(&mut self, refresh: &Redacted<String>, access: Option<&Redacted<String>>) {
         self.count(Metric::Revocations);
-        let callout = self.issuer.revoke(refresh);
+        let callout = self.issuer.revoke(refresh, access);
         self.send(Pending::Revoke, callout);
     }
 
@@ -310,11 +307,7 @@ impl Core {
     }
 
     fn revoked(&mut self, now: Now, result: &CalloutResult) {
-        let accepted = matches!(
-            result,
-            CalloutResult::Answer(answer) if (200..300).contains(&answer.status)
-        );
-        if !accepted {
+        if !self.issuer.is_revoked(result) {
             let text = "a refresh token that no session holds any more could not be revoked at the \
                         issuer; it ends with its expiry";
             self.tell(now, Level::Warn, Subject::RevocationFailed, text);

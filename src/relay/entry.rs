@@ -86,6 +86,9 @@ pub(super) struct Entry {
     pub(super) key: RecordKey,
     pub(super) known: Option<Known>,
     pub(super) reading: bool,
+    /// The session ended while a read was under way: what that will show may be
+    /// older than the end.
+    overtaken: bool,
     pub(super) flight: Option<Flight>,
     pub(super) parked: Vec<Parked>,
     pub(super) pause: Option<Pause>,
@@ -103,6 +106,7 @@ impl Entry {
             key,
             known,
             reading: false,
+            overtaken: false,
             flight: None,
             parked: Vec::new(),
             pause: None,
@@ -209,7 +213,10 @@ impl Entry {
         answer: Result<StoreAnswer, StoreError>,
     ) {
         self.reading = false;
+        let overtaken = std::mem::take(&mut self.overtaken);
         match answer {
+            // Whoever waits has it read again.
+            Ok(StoreAnswer::Found(_)) if overtaken => {}
             Ok(StoreAnswer::Found(text)) => {
                 if let Some(record) = self.understand(core, now, text.expose()) {
                     let record = self.or_pending(record);
@@ -284,6 +291,7 @@ impl Entry {
     /// The session has ended: there is no record.
     pub(super) fn end(&mut self, core: &mut Core) {
         self.known = None;
+        self.overtaken = self.reading;
         self.answer_all(core, Problem::SessionEnded, None);
     }
 

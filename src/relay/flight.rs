@@ -289,8 +289,14 @@ impl Entry {
         if self.flight.as_ref().filter(issuing).is_none() {
             return;
         }
-        match core.issuer.read_refresh(result) {
-            RefreshAnswer::Accepted(tokens) => self.on_accepted(core, now, tokens),
+        match core.issuer.read_refresh(result, now.unix) {
+            RefreshAnswer::Accepted { tokens, doubt } => {
+                if let Some(why) = doubt {
+                    let text = format!("the issuer accepted a refresh, but: {why}");
+                    core.tell(now, Level::Error, Subject::RefreshFailed, &text);
+                }
+                self.on_accepted(core, now, tokens);
+            }
             RefreshAnswer::Refused => {
                 core.count(Metric::RefreshRefused);
                 self.start_confirming(core, now);

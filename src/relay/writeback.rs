@@ -127,14 +127,15 @@ impl Entry {
             }
             Ok(StoreAnswer::Gone) => {
                 // Logged out meanwhile: nothing was written, the lease is
-                // released, and nobody may use the new tokens.
-                self.revoke_new(core);
+                // released, and nobody may use the new tokens, nor others of the
+                // same login.
+                self.revoke_new(core, true);
                 self.flight = None;
                 self.end(core);
             }
             Ok(StoreAnswer::Changed(found)) => {
                 let Ok(found) = Record::parse(found.expose(), &core.fields) else {
-                    self.revoke_new(core);
+                    self.revoke_new(core, false);
                     self.end_flight(core, true);
                     self.understand(core, now, found.expose());
                     return;
@@ -152,7 +153,7 @@ impl Entry {
                         self.learn(Rc::new(found), now, Source::Refreshed);
                     }
                     Found::Another => {
-                        self.revoke_new(core);
+                        self.revoke_new(core, false);
                         self.end_flight(core, true);
                         self.learn(Rc::new(found), now, Source::Changed);
                     }
@@ -177,8 +178,9 @@ impl Entry {
     }
 
     /// The session did not take the new tokens: they must not stay valid.
-    /// Without rotation there is no new refresh token.
-    fn revoke_new(&self, core: &mut Core) {
+    /// Without rotation there is no new refresh token. `login`: nor may anything
+    /// else of the same login.
+    fn revoke_new(&self, core: &mut Core, login: bool) {
         let Some(Flight {
             base,
             step: Step::Committing(committing),
@@ -190,7 +192,8 @@ impl Entry {
         if let Some(new) = committing.tokens.refresh.as_ref()
             && base.refresh() != Some(new)
         {
-            core.revoke(new, None);
+            let access = login.then_some(&committing.tokens.access);
+            core.revoke(new, access);
         }
     }
 }

@@ -85,6 +85,11 @@ const MAX_RECORD: usize = 128 << 10;
 /// A longer token is none, in bytes: Envoy takes 60 KiB of headers.
 const MAX_TOKEN: usize = 16 << 10;
 
+/// What a live access token still has at least: time for a call, and for clocks
+/// that differ. Allauth answers the end of a login with the same 401 whether the
+/// token was taken or had expired.
+const ON_THE_WAY: Duration = Duration::from_secs(10);
+
 /// The last second of the year 9999. A greater time is in milliseconds, a
 /// smaller one may be somebody's "never".
 const END_OF_TIME: u64 = 253_402_300_799;
@@ -215,6 +220,13 @@ impl Record {
         &self.access
     }
 
+    /// The access token, unless it has expired at `unix` (system time since the
+    /// epoch) or may do so before a call with it has arrived.
+    pub fn live_access(&self, unix: Duration) -> Option<&Redacted<String>> {
+        let lives = |exp| Duration::from_secs(exp) > unix.saturating_add(ON_THE_WAY);
+        self.access_exp.is_none_or(lives).then_some(&self.access)
+    }
+
     /// The refresh token; `None` when missing or empty.
     pub fn refresh(&self) -> Option<&Redacted<String>> {
         self.refresh.as_ref()
@@ -245,18 +257,33 @@ impl Record {
         (!life.is_zero()).then_some(life.max(Duration::from_secs(1)))
     }
 
-    /// When the session ends, in Unix seconds: with its refresh token, else with
-    /// its record, which has `ttl` left at `unix`.
+    /// What is left of the session's life at `unix`: of its refresh token's, or of
+    /// its access token's where there is nothing to refresh it with. `None` where
+    /// that is unknown, or in the past.
+    pub fn session_life(&self, unix: Duration) -> Option<Duration> {
+        if self.refresh.is_some() {
+            return self.remaining_life(unix);
+        }
+        let life = Duration::from_secs(self.access_exp?).checked_sub(unix)?;
+        (!life.is_zero()).then_some(life.max(Duration::from_secs(1)))
+    }
+
+    /// When the session ends, in Unix seconds: with its refresh token, or its access
+    /// token where there is none, else with its record, which has `ttl` left at
+    /// `unix`.
     pub fn session_end(&self, unix: Duration, ttl: Option<Duration>) -> Option<u64> {
-        self.refresh_exp
-            .or_else(|| ttl.map(|ttl| (unix + ttl).as_secs()))
+        let token = match self.refresh {
+            Some(_) => self.refresh_exp,
+            None => self.access_exp,
+        };
+        token.or_else(|| ttl.map(|ttl| (unix + ttl).as_secs()))
     }
 
     /// Whether nothing can be done with it any more: the access token has expired,
-    /// and there is none to refresh it with.
+    /// and so has what could refresh it, if there is any.
     pub fn is_over(&self, unix: Duration) -> bool {
-        let expired = |exp: u64| Duration::from_secs(exp) <= unix;
-        self.refresh.is_none() && self.access_exp.is_some_and(expired)
+        let expired = |exp: Option<u64>| exp.is_some_and(|exp| Duration::from_secs(exp) <= unix);
+        expired(self.access_exp) && (self.refresh.is_none() || expired(self.refresh_exp))
     }
 
     /// How fresh the access token is at `unix` (system time since the epoch).

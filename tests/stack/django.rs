@@ -1,5 +1,6 @@
-//! Django with SimpleJWT under gunicorn: the example project as it is, on a
-//! database of its own. Most tests share one and differ by their users.
+//! Django under gunicorn: the example project as it is, or with another package
+//! for its tokens, on a database of its own. Most tests share one and differ by
+//! their users.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::Request;
+use super::dialect::Dialect;
 use super::http::Response;
 use super::places::PLACES;
 use super::provider::{Launch, Part, Program, Provider};
@@ -34,6 +36,8 @@ pub struct Options {
     pub refresh: u32,
     /// Each refresh gives a new refresh token and spends the old one.
     pub rotate: bool,
+    /// Which package gives the tokens.
+    pub dialect: Dialect,
 }
 
 impl Default for Options {
@@ -42,6 +46,7 @@ impl Default for Options {
             access: 300,
             refresh: 86400,
             rotate: true,
+            dialect: Dialect::default(),
         }
     }
 }
@@ -57,32 +62,40 @@ pub struct User {
 pub struct Django {
     pub addr: SocketAddr,
     pub launch: Launch,
+    pub dialect: Dialect,
     provider: Arc<dyn Provider>,
     home: TempDir,
     /// Runs as long as this exists.
     _part: Box<dyn Part>,
 }
 
-/// What all Djangos of a run share.
+/// What all Djangos of a dialect share in a run.
 struct Common {
     secret_key: String,
     password: String,
     template: TempDir,
 }
 
-static COMMON: LazyLock<Mutex<Option<Arc<Common>>>> = LazyLock::new(Mutex::default);
+static COMMON: LazyLock<Mutex<HashMap<Dialect, Arc<Common>>>> = LazyLock::new(Mutex::default);
 
 impl Common {
-    fn get(provider: &dyn Provider) -> Arc<Self> {
-        let mut slot = COMMON.lock().expect("the common part");
-        Arc::clone(slot.get_or_insert_with(|| {
+    fn get(provider: &dyn Provider, dialect: Dialect) -> Arc<Self> {
+        let mut all = COMMON.lock().expect("the common part");
+        Arc::clone(all.entry(dialect).or_insert_with(|| {
             let common = Self {
                 secret_key: cookie::random_id(),
                 password: cookie::random_id(),
                 template: home::new("django-template-"),
             };
             let home = common.template.path();
-            let mut launch = common.launch(Program::Python, home, Options::default());
+            let mut launch = common.launch(
+                Program::Python,
+                home,
+                Options {
+                    dialect,
+                    ..Options::default()
+                },
+            );
             let script = PLACES.root.join("tests/stack/django/prepare.py");
             launch.args = vec![script.display().to_string(), USERS.to_string()];
             launch
@@ -109,7 +122,7 @@ impl Common {
                 "ROTATE_REFRESH_TOKENS",
                 u8::from(options.rotate).to_string(),
             ),
-            ("DJANGO_SETTINGS_MODULE", "stack_settings".into()),
+            ("DJANGO_SETTINGS_MODULE", options.dialect.settings().into()),
             (
                 "PYTHONPATH",
                 format!("{}:{}", ours.display(), project.display()),
@@ -122,7 +135,11 @@ impl Common {
             home: home.to_owned(),
             cwd: project,
             args: Vec::new(),
-            env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+            env: env
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .chain(options.dialect.env())
+                .collect(),
         }
     }
 }
@@ -142,7 +159,7 @@ impl Django {
     }
 
     fn start(provider: &Arc<dyn Provider>, options: Options) -> Self {
-        let common = Common::get(provider.as_ref());
+        let common = Common::get(provider.as_ref(), options.dialect);
         for _ in 0..3 {
             let home = home::new("django-");
             let database = common.template.path().join("db.sqlite3");
@@ -162,6 +179,7 @@ impl Django {
                 return Self {
                     addr,
                     launch,
+                    dialect: options.dialect,
                     provider: Arc::clone(provider),
                     home,
                     _part: part,
@@ -193,28 +211,20 @@ impl Django {
     }
 
     fn common(&self) -> Arc<Common> {
-        Common::get(self.provider.as_ref())
+        Common::get(self.provider.as_ref(), self.dialect)
     }
 
     /// Logs the user in; gives the access and the refresh token.
     pub fn login(&self, user: &User) -> (String, String) {
-        let body = json!({"username": user.name, "password": self.password()});
-        let answer = self.post("/api/token/", &body);
+        let request = self.dialect.login(&user.name, &self.password());
+        let answer = request.send(self.addr);
         assert_eq!(answer.status, 200, "{} logs in", user.name);
-        let token = |name: &str| answer.json()[name].as_str().expect("a token").to_owned();
-        (token("access"), token("refresh"))
+        self.dialect.tokens(&answer)
     }
 
     /// Refreshes as another service would, beside the relay.
     pub fn refresh(&self, refresh: &str) -> Response {
-        self.post(REFRESH, &json!({"refresh": refresh}))
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Response {
-        Request::post(path)
-            .host("localhost")
-            .json(body)
-            .send(self.addr)
+        self.dialect.refresh(refresh).send(self.addr)
     }
 
     /// A token that Django takes for its own: `kind` is `access` or `refresh`,

@@ -262,9 +262,13 @@ impl Shared {
 
     fn note_tokens(&self, response: &Response) {
         let body = serde_json::from_slice(&response.body).unwrap_or(serde_json::Value::Null);
-        let tokens = ["access", "refresh"]
-            .iter()
-            .filter_map(|name| body[name].as_str());
+        let tokens = [&body, &body["data"], &body["meta"]]
+            .into_iter()
+            .flat_map(|place| {
+                let names = ["access", "refresh", "access_token", "refresh_token"];
+                names.map(|name| place[name].as_str().unwrap_or_default())
+            })
+            .filter(|token| !token.is_empty());
         self.state().tokens.extend(tokens.map(str::to_owned));
     }
 

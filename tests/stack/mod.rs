@@ -13,6 +13,7 @@
 pub mod act;
 pub mod client;
 pub mod cookie;
+pub mod dialect;
 pub mod django;
 pub mod envoy;
 pub mod gate;

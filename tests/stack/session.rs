@@ -130,8 +130,8 @@ impl<'a> SessionBuilder<'a> {
             refresh: self.refresh,
             auth_secret: self.stack.auth_secret.clone(),
         };
-        let life = jwt::exp(&session.refresh) - jwt::now();
-        let ttl = self.ttl.unwrap_or(life).max(1).to_string();
+        let life = || jwt::exp(&session.refresh) - jwt::now();
+        let ttl = self.ttl.unwrap_or_else(life).max(1).to_string();
         let value = self.raw.unwrap_or_else(|| record.to_string());
         self.stack
             .redis

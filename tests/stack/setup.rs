@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
+use super::dialect::{self, Dialect};
 use super::django::{self, Django};
 use super::envoy::{self, Addresses, Envoy};
 use super::gate::Gate;
@@ -72,6 +73,17 @@ impl Builder {
     pub fn django(mut self, options: django::Options) -> Self {
         self.django = options;
         self
+    }
+
+    /// A Django whose tokens come from another package, and the preset for it.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.django.dialect = dialect;
+        let this = if dialect == Dialect::OAuth2 {
+            self.env(dialect::CLIENT_SECRET_ENV, &dialect::CLIENT_SECRET)
+        } else {
+            self
+        };
+        this.config(move |plugin| dialect.configure(plugin))
     }
 
     /// Changes the plugin's configuration.
@@ -141,6 +153,7 @@ impl Builder {
         let django = Django::shared(&PROVIDER, self.django);
         secrets.add("Django's SECRET_KEY", &django.secret_key());
         secrets.add("the users' password", &django.password());
+        secrets.add("the client's secret", &dialect::CLIENT_SECRET);
         let issuer = Gate::new(django.addr);
         let redis = Redis::start(provider, home.path(), &passwords, self.redis_direct);
         let webdis_addr = ports::free();

@@ -42,7 +42,9 @@ const MISTAKES: [Mistake; 24] = [
     ("session.secrets", |c| {
         c["session"]["format"] = json!("opaque")
     }),
-    ("issuer.preset", |c| c["issuer"]["preset"] = json!("oauth2")),
+    ("issuer.preset", |c| {
+        c["issuer"]["preset"] = json!("keycloak")
+    }),
     ("cache.max_sessions", |c| {
         c["cache"] = json!({"max_sessions": -1})
     }),

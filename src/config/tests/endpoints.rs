@@ -116,3 +116,11 @@ fn what_is_no_object_is_refused() {
     let unknown = opaque_with(json!({"log_in": {"path": "/x"}}));
     assert!(mistake(&unknown).contains("did you mean \"login\"?"));
 }
+
+#[test]
+fn a_login_cookie_that_a_sub_domain_can_plant_is_warned_about() {
+    let config = opaque_with(all("cookie"));
+    let named = |name: &str| and(config.clone(), "session.cookies", json!([name]));
+    accepted(&named("__Host-app"));
+    assert!(warned(&named("session")).starts_with("session.cookies: "));
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::Preset;
+use crate::config::{IssuerPaths, Preset};
 
 #[test]
 fn the_defaults_are_simplejwts() {
@@ -50,27 +50,129 @@ fn an_authority_that_django_refuses_is_refused() {
     }
 }
 
+/// [`minimal`] with preset oauth2 and its client.
+fn oauth2() -> Json {
+    let client = json!({"id": "relay", "secret": {"env": "AUTH_SECRET"}});
+    and(
+        with("issuer.preset", json!("oauth2")),
+        "issuer.client",
+        client,
+    )
+}
+
 #[test]
-fn presets_to_come_are_not_yet_supported() {
-    for preset in ["dj-rest-auth", "oauth2", "allauth"] {
-        let line = mistake(&with("issuer.preset", json!(preset)));
-        assert_eq!(
-            line,
-            format!(
-                "issuer.preset: found \"{preset}\", which is not yet supported; allowed: simplejwt"
-            )
-        );
+fn each_preset_has_its_packages_paths() {
+    let config = |preset: &str| match preset {
+        "oauth2" => oauth2(),
+        preset => with("issuer.preset", json!(preset)),
+    };
+    for (preset, paths) in [
+        (
+            "simplejwt",
+            [
+                "/api/token/",
+                "/api/token/refresh/",
+                "/api/token/blacklist/",
+            ],
+        ),
+        (
+            "dj-rest-auth",
+            [
+                "/dj-rest-auth/login/",
+                "/dj-rest-auth/token/refresh/",
+                "/dj-rest-auth/logout/",
+            ],
+        ),
+        ("oauth2", ["/o/token/", "/o/token/", "/o/revoke_token/"]),
+        (
+            "allauth",
+            [
+                "/_allauth/app/v1/auth/login",
+                "/_allauth/app/v1/tokens/refresh",
+                "/_allauth/app/v1/auth/session",
+            ],
+        ),
+    ] {
+        let IssuerPaths {
+            obtain,
+            refresh,
+            revoke,
+        } = accepted(&config(preset)).issuer.paths;
+        assert_eq!([obtain, refresh, revoke], paths);
     }
     assert_eq!(
         mistake(&with("issuer.preset", json!("keycloak"))),
-        "issuer.preset: found \"keycloak\"; allowed: simplejwt"
+        "issuer.preset: found \"keycloak\"; allowed: simplejwt, dj-rest-auth, oauth2 or allauth"
     );
-    let line = mistake(&with(
-        "issuer.client",
-        json!({"id": "a", "secret": {"value": "hunter2"}}),
-    ));
+    // An unknown preset's paths and times are nobody's.
+    let config = and(
+        with("issuer.preset", json!("keycloak")),
+        "issuer.paths",
+        json!({"obtain": "/api/token/refresh/"}),
+    );
+    mistake(&and(config, "refresh", json!({"leeway": "2m"})));
+}
+
+#[test]
+fn oauth2_has_a_client_and_nobody_else() {
+    let client = accepted(&oauth2()).issuer.client.expect("a client");
+    assert_eq!(client.id.expose(), "relay");
+    assert_eq!(client.secret.expose(), "correct horse battery staple");
+    let line = mistake(&with("issuer.preset", json!("oauth2")));
+    assert!(line.starts_with("issuer.client: found nothing"), "{line}");
+    for preset in ["simplejwt", "dj-rest-auth", "allauth"] {
+        let config = and(oauth2(), "issuer.preset", json!(preset));
+        assert_eq!(
+            mistake(&config),
+            "issuer.client: found client credentials; allowed: nothing here: only preset oauth2 has a client"
+        );
+    }
+}
+
+#[test]
+fn both_parts_of_a_client_are_required_and_none_is_shown() {
+    for (client, place) in [
+        (json!({"id": "hunter2"}), "issuer.client.secret"),
+        (
+            json!({"secret": {"env": "AUTH_SECRET"}}),
+            "issuer.client.id",
+        ),
+        (
+            json!({"id": "", "secret": {"env": "AUTH_SECRET"}}),
+            "issuer.client.id",
+        ),
+        (
+            json!({"id": "hunter2\n", "secret": {"env": "AUTH_SECRET"}}),
+            "issuer.client.id",
+        ),
+        (
+            json!({"id": "a", "secret": "hunter2"}),
+            "issuer.client.secret",
+        ),
+        (json!("hunter2"), "issuer.client"),
+        (
+            json!({"id": "a", "secret": {"env": "AUTH_SECRET"}, "hunter2": 1}),
+            "issuer.client",
+        ),
+    ] {
+        let line = mistake(&and(oauth2(), "issuer.client", client));
+        assert!(line.starts_with(&format!("{place}: ")), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+    let in_place = json!({"id": "a", "secret": {"value": "hunter2"}});
+    let line = warned(&and(oauth2(), "issuer.client", in_place));
+    assert!(line.starts_with("issuer.client.secret.value: "), "{line}");
+}
+
+#[test]
+fn oauth2_never_refreshes_ahead() {
+    let refresh = |value| and(oauth2(), "refresh", value);
+    for given in [json!({}), json!({"ahead": "0s"}), json!({"leeway": "2m"})] {
+        assert_eq!(accepted(&refresh(given)).refresh.ahead, Duration::ZERO);
+    }
+    let line = mistake(&refresh(json!({"ahead": "60s"})));
     assert!(
-        line.starts_with("issuer.client: ") && line.contains("not yet supported"),
+        line.starts_with("refresh.ahead: found 1m beside issuer.preset oauth2; allowed: 0s: "),
         "{line}"
     );
 }
@@ -104,6 +206,18 @@ fn each_endpoint_has_its_own_path() {
         json!({"obtain": "/t", "refresh": "/t", "revoke": "/t"}),
     );
     assert_eq!(refused(&config).len(), 2);
+    // But for oauth2, where one takes both grants.
+    let oauth2 = |paths| and(oauth2(), "issuer.paths", paths);
+    accepted(&oauth2(
+        json!({"obtain": "/login/", "refresh": "/o/token/"}),
+    ));
+    for paths in [
+        json!({"revoke": "/o/token/"}),
+        json!({"obtain": "/login/", "revoke": "/login/"}),
+    ] {
+        let line = mistake(&oauth2(paths));
+        assert!(line.starts_with("issuer.paths.revoke: found "), "{line}");
+    }
 }
 
 #[test]

@@ -42,6 +42,14 @@ fn places(secret: &str) -> Vec<Json> {
         ));
         places.push(with("store.credentials", wrong.clone()));
         places.push(with("issuer.client", wrong.clone()));
+        let oauth2 = with("issuer.preset", json!("oauth2"));
+        places.push(and(oauth2.clone(), "issuer.client", wrong.clone()));
+        let client = json!({"id": "relay", "secret": wrong.clone()});
+        places.push(and(oauth2.clone(), "issuer.client", client));
+        for env in ["EMPTY", "AUTH_SECRET"] {
+            let swapped = json!({"id": wrong, "secret": {"env": env}});
+            places.push(and(oauth2.clone(), "issuer.client", swapped));
+        }
     }
     for text in [format!("relay:{secret}"), format!("relay:{secret}@webdis")] {
         places.push(with(

@@ -8,15 +8,15 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::answers::{self, NewSession};
+use super::answers;
 use super::{Endpoints, Next, Step, Visit, VisitId, refuse};
-use crate::config::Endpoint;
 use crate::metrics::Metric;
 use crate::redacted::Redacted;
-use crate::relay::core::Core;
+use crate::relay::core::{Core, Event};
 use crate::reply::Problem;
 use crate::session::SessionId;
-use crate::store::{Command, StoreAnswer, StoreError};
+use crate::store::{Command, StoreAnswer};
+use crate::time::Now;
 use crate::tokens::Record;
 
 /// How often a record may change under a deletion before that is given up. A
@@ -36,15 +36,15 @@ pub(super) struct Ending {
     then: Then,
 }
 
-/// What comes after it.
-#[derive(Debug)]
+/// Who waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// The answer to a logout.
+    /// The caller of a logout.
     LoggedOut,
-    /// The answer to a login, which replaced them.
-    LoggedIn(NewSession),
-    /// Nobody waits.
+    /// Nobody.
     Nothing,
+    /// Nobody, and somebody else still has the tokens: they are not revoked.
+    KeepTokens,
 }
 
 /// The session that a logout's body names, if it has one.
@@ -73,7 +73,7 @@ impl Endpoints {
     ) -> Next {
         let mut sessions = std::mem::take(&mut visit.cookies);
         sessions.extend(named.filter(|session| !sessions.contains(session)));
-        self.end_all(core, id, visit, sessions, None, Then::LoggedOut)
+        self.end_all(core, id, sessions, None, Then::LoggedOut)
     }
 
     /// Ends the first of these sessions, or is done.
@@ -81,13 +81,12 @@ impl Endpoints {
         &self,
         core: &mut Core,
         id: VisitId,
-        visit: &Visit,
         mut left: Vec<SessionId>,
         failed: Option<Problem>,
         then: Then,
     ) -> Next {
         let Some(current) = left.pop() else {
-            return self.after(core, id, visit, failed, then);
+            return self.after(failed, then);
         };
         core.ask_store_for(id, &current, Command::Read);
         Next::Wait(Step::Ending(Ending {
@@ -104,19 +103,24 @@ impl Endpoints {
     pub(super) fn on_ending(
         &mut self,
         core: &mut Core,
+        now: Now,
         id: VisitId,
-        visit: &Visit,
         mut ending: Ending,
-        command: &Command,
-        answer: Result<StoreAnswer, StoreError>,
+        event: Event,
     ) -> Next {
+        let Event::Stored {
+            command, answer, ..
+        } = event
+        else {
+            return Next::Wait(Step::Ending(ending));
+        };
         let problem = match answer {
             Ok(StoreAnswer::Found(text) | StoreAnswer::Changed(text))
                 if ending.rounds < MAX_ROUNDS =>
             {
-                if !shows_the_same(command, &text) {
+                if !shows_the_same(&command, &text) {
                     ending.rounds += 1;
-                    self.revoke(core, &mut ending, &text);
+                    self.revoke(core, now, &mut ending, &text);
                     let delete = Command::Delete {
                         // Nobody's: a lease that another holds stays.
                         owner: core.random.token().into(),
@@ -134,51 +138,39 @@ impl Endpoints {
                 None
             }
             Ok(StoreAnswer::Gone) => None,
-            Ok(_) | Err(_) => Some(Problem::StoreUnavailable),
+            // Nor would it answer about the others.
+            Ok(_) | Err(_) => return self.after(Some(Problem::StoreUnavailable), ending.then),
         };
         if problem.is_none() {
             self.ended.push(ending.current);
         }
         let failed = ending.failed.or(problem);
-        self.end_all(core, id, visit, ending.left, failed, ending.then)
+        self.end_all(core, id, ending.left, failed, ending.then)
     }
 
     /// Revokes the refresh token of a record, unless that was done before. What
     /// cannot be understood has none.
-    fn revoke(&self, core: &mut Core, ending: &mut Ending, text: &Redacted<String>) {
+    fn revoke(&self, core: &mut Core, now: Now, ending: &mut Ending, text: &Redacted<String>) {
         let Ok(record) = Record::parse(text.expose(), &self.fields) else {
             return;
         };
-        if let Some(refresh) = record.refresh()
+        if ending.then != Then::KeepTokens
+            && let Some(refresh) = record.refresh()
             && ending.revoked.as_ref() != Some(refresh)
         {
-            core.revoke(refresh, Some(record.access()));
+            core.revoke(refresh, record.live_access(now.unix));
             ending.revoked = Some(refresh.clone());
         }
     }
 
-    fn after(
-        &self,
-        core: &mut Core,
-        id: VisitId,
-        visit: &Visit,
-        failed: Option<Problem>,
-        then: Then,
-    ) -> Next {
-        let cookie = self.sets_cookie().then_some(self.cookie.as_str());
+    fn after(&self, failed: Option<Problem>, then: Then) -> Next {
         match (then, failed) {
+            (Then::Nothing | Then::KeepTokens, _) => Next::Over,
             (Then::LoggedOut, Some(problem)) => Next::Done(refuse(problem)),
-            (Then::LoggedOut, None) => Next::Done(answers::logged_out(cookie)),
-            // The client left before it could learn the new session's id.
-            (Then::LoggedIn(new), _) if visit.stream.is_none() => {
-                self.end_all(core, id, visit, vec![new.id], None, Then::Nothing)
+            (Then::LoggedOut, None) => {
+                let cookie = self.sets_cookie().then_some(self.cookie.as_str());
+                Next::Done(answers::logged_out(cookie))
             }
-            // A session that could not be ended is no reason to refuse the new one.
-            (Then::LoggedIn(new), _) => {
-                let cookie = cookie.filter(|_| visit.endpoint == Endpoint::Login);
-                Next::Done(answers::created(visit.endpoint, &new, cookie))
-            }
-            (Then::Nothing, _) => Next::Done(answers::logged_out(None)),
         }
     }
 }

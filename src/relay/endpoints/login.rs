@@ -7,7 +7,7 @@ use super::answers::{self, NewSession, unix_seconds};
 use super::ending::Then;
 use super::{Endpoints, Next, Step, Visit, VisitId, refuse, refuse_for};
 use crate::callout::CalloutResult;
-use crate::config::LoginReply;
+use crate::config::{Endpoint, LoginReply};
 use crate::issuer::ObtainAnswer;
 use crate::metrics::Metric;
 use crate::relay::core::Core;
@@ -103,28 +103,41 @@ impl Endpoints {
         session: SessionId,
         answer: Result<StoreAnswer, StoreError>,
     ) -> Next {
+        // Tokens that were adopted are the caller's, and may be brought again.
+        let (is_callers, then) = match visit.endpoint {
+            Endpoint::Adopt => (true, Then::KeepTokens),
+            _ => (false, Then::Nothing),
+        };
         if !matches!(answer, Ok(StoreAnswer::Created)) {
             // An attempt may have arrived all the same, under an id that nobody
             // has: what it holds is worth nothing then.
-            drop_tokens(core, &creating.record);
+            if !is_callers {
+                drop_tokens(core, &creating.record);
+            }
             return Next::Done(refuse(Problem::StoreUnavailable));
         }
+        let Some(stream) = visit.stream.take() else {
+            // The client left before it could learn the new session's id.
+            return self.end_all(core, id, vec![session], None, then);
+        };
         core.count(Metric::SessionsCreated);
         let new = NewSession {
             id: session,
             expires_at: creating.expires_at,
             user_id: creating.record.user_id(),
         };
-        // Whatever the browser was before, it is this session now; if it is still
-        // there.
-        let mut old = std::mem::take(&mut visit.cookies);
-        old.retain(|_| visit.stream.is_some());
-        self.end_all(core, id, visit, old, None, Then::LoggedIn(new))
+        let sets_cookie = self.sets_cookie() && visit.endpoint == Endpoint::Login;
+        let cookie = sets_cookie.then_some(self.cookie.as_str());
+        core.resume(stream, answers::created(visit.endpoint, &new, cookie));
+        // Whatever the browser was before, it is this session now. Nobody waits for
+        // the end of the others, nor is the new one refused if that fails.
+        let old = std::mem::take(&mut visit.cookies);
+        self.end_all(core, id, old, None, Then::Nothing)
     }
 }
 
 fn create(core: &mut Core, now: Now, id: VisitId, record: Record) -> Next {
-    let ttl = record.remaining_life(now.unix).unwrap_or(core.lifetime);
+    let ttl = record.session_life(now.unix).unwrap_or(core.lifetime);
     let command = Command::Create {
         record: text(&record),
         ttl,

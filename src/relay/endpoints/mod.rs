@@ -94,6 +94,8 @@ enum Next {
     Wait(Step),
     /// It is over, and this is the answer.
     Done(Verdict),
+    /// It is over, and nobody waits.
+    Over,
 }
 
 impl Endpoints {
@@ -155,13 +157,16 @@ impl Endpoints {
         stream: StreamId,
         body: RequestBody<'_>,
     ) {
-        let Some((id, mut visit)) = self.take(stream) else {
+        let Some(id) = self.streams.get(&stream).copied() else {
             return;
         };
-        if !matches!(visit.step, Step::Body(_)) {
-            self.visits.insert(id, visit);
+        let awaited = |visit: &Visit| matches!(visit.step, Step::Body(_));
+        if !self.visits.get(&id).is_some_and(awaited) {
             return;
         }
+        let Some(mut visit) = self.remove(id) else {
+            return;
+        };
         let next = match (body, visit.endpoint) {
             (RequestBody::TooLarge, _) => Next::Done(refuse(Problem::BodyTooLarge)),
             (RequestBody::Whole { bytes, client }, Endpoint::Login) => {
@@ -195,12 +200,9 @@ impl Endpoints {
                     ..
                 },
             ) => self.on_created(core, id, &mut visit, creating, session, answer),
-            (
-                Step::Ending(ending),
-                Event::Stored {
-                    command, answer, ..
-                },
-            ) => self.on_ending(core, id, &visit, ending, &command, answer),
+            (Step::Ending(ending), event @ Event::Stored { .. }) => {
+                self.on_ending(core, now, id, ending, event)
+            }
             // No call of this step.
             (step, _) => Next::Wait(step),
         };
@@ -209,7 +211,10 @@ impl Endpoints {
 
     /// A client left.
     pub(super) fn on_gone(&mut self, stream: StreamId) {
-        let Some((id, mut visit)) = self.take(stream) else {
+        let Some(id) = self.streams.get(&stream).copied() else {
+            return;
+        };
+        let Some(mut visit) = self.remove(id) else {
             return;
         };
         if matches!(visit.step, Step::Body(_)) {
@@ -261,11 +266,6 @@ impl Endpoints {
         self.reply == Some(LoginReply::Cookie)
     }
 
-    fn take(&mut self, stream: StreamId) -> Option<(VisitId, Visit)> {
-        let id = self.streams.get(&stream).copied()?;
-        Some((id, self.remove(id)?))
-    }
-
     fn remove(&mut self, id: VisitId) -> Option<Visit> {
         let visit = self.visits.remove(&id)?;
         if let Some(stream) = visit.stream {
@@ -289,6 +289,7 @@ impl Endpoints {
                 visit.step = step;
                 self.visits.insert(id, visit);
             }
+            Next::Over => {}
             Next::Done(verdict) => {
                 if let Some(stream) = visit.stream {
                     core.resume(stream, verdict);

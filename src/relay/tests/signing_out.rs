@@ -163,6 +163,40 @@ fn a_logout_during_a_refresh_leaves_no_live_token() {
     }
 }
 
+/// What a read shows that was sent before the end may be older than the end.
+#[test]
+fn a_slow_read_does_not_bring_a_logged_out_session_back() {
+    let mut world = world(LoginReply::Cookie);
+    let alice = world.log_in("alice");
+    let slow = Fate::Takes {
+        there: ms(1),
+        back: ms(400),
+    };
+    world.plan(Target::Read, slow);
+    let before = world.ask(0, &alice);
+    world.run_for(ms(5));
+    let stream = world.send(0, &logout().of(&alice));
+    world.run_for(ms(50));
+    assert_eq!(world.reply(stream).status, 204);
+    assert_eq!(world.outcome(before), "session_ended");
+    let meanwhile = world.ask(0, &alice);
+    world.run_for(ms(500));
+    assert_eq!(world.outcome(meanwhile), "session_ended");
+    assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
+    world.finish();
+}
+
+#[test]
+fn a_session_whose_tokens_have_all_expired_is_none() {
+    let mut world = world(LoginReply::Cookie);
+    let alice = world.log_in_expired("alice");
+    world.rewrite(&alice, |record| {
+        record["refresh_exp"] = json!(1_800_000_000 - 1)
+    });
+    let stream = answered(&mut world, &session().of(&alice));
+    assert_eq!(body(world.reply(stream))["authenticated"], false);
+}
+
 #[test]
 fn a_logout_goes_on_when_its_client_leaves() {
     let mut world = world(LoginReply::Cookie);

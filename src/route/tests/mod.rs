@@ -24,6 +24,7 @@ fn issuer(expose: bool) -> IssuerConfig {
         cluster: "django".into(),
         authority: "api.example.com".into(),
         preset: Preset::SimpleJwt,
+        client: None,
         paths: IssuerPaths {
             obtain: "/api/token/".into(),
             refresh: "/api/token/refresh/".into(),

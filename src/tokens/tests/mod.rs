@@ -236,6 +236,21 @@ fn the_life_of_the_key_is_the_refresh_tokens_and_at_least_a_second() {
 }
 
 #[test]
+fn an_access_token_lives_while_a_call_with_it_can_arrive() {
+    let record = parse(&json!({"access": token(0, 900), "refresh": "r"})).unwrap();
+    let lives = |record: &Record, seconds| {
+        let access = record.live_access(Duration::from_secs(seconds));
+        assert!(access.is_none_or(|access| access == record.access()));
+        access.is_some()
+    };
+    assert!(lives(&record, 0) && lives(&record, 889));
+    assert!(!lives(&record, 890) && !lives(&record, 900) && !lives(&record, 5000));
+    // Who knows how long this one lives?
+    let opaque = parse(&json!({"access": "a", "refresh": "r"})).unwrap();
+    assert!(lives(&opaque, u64::MAX - 10));
+}
+
+#[test]
 fn new_tokens_replace_the_old_ones_and_both_times() {
     let old =
         parse(&json!({"access": "a", "refresh": "r", "access_exp": 1, "refresh_exp": 2})).unwrap();

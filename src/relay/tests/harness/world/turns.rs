@@ -390,6 +390,7 @@ fn assert_no_secret(shown: &str) {
 fn from_peer(status: u16, body: &str, retry_after: Option<Vec<u8>>) -> CalloutResult {
     CalloutResult::Answer(Answer {
         status,
+        content_type: Some(b"application/json".to_vec()),
         retry_after,
         from_peer: true,
         body: body.as_bytes().to_vec().into(),
