@@ -247,7 +247,6 @@ class Stack:
                 # next-auth 4 prefers its own name for it, which may be set where the demo runs.
                 "AUTH_URL": self.origin,
                 "NEXTAUTH_URL": self.origin,
-                "AUTH_TRUST_HOST": "true",
                 "RELAY_URL": f"http://{HOST}:{self.ports.internal}",
                 "NODE_ENV": "production",
                 "NEXT_TELEMETRY_DISABLED": "1",
