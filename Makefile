@@ -6,7 +6,7 @@
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: ## install what is missing (Debian packages, Wasm target, .venv)
+setup: ## install what is missing (Debian packages, Wasm target, .venv, Node.js)
 	@scripts/setup
 
 build: ## build target/token_relay.wasm and print its size
@@ -27,7 +27,7 @@ demo: setup build app ## the story in the terminal, then the application to log 
 demo-cli: setup build ## the story in the terminal only, without Next.js
 	@exec .venv/bin/python -m demo --cli
 
-test: setup build ## format, lint, unit, fake-host and real-stack tests, the demo
+test: setup build ## format, lint, unit, fake-host and real-stack tests, the demo, the applications in a browser
 	@scripts/test
 
 bench-smoke: setup build ## a quick look at speed and size

@@ -143,6 +143,15 @@ class Parts:
             part.check()
         self._running.remove(part)
 
+    def output(self, command: Sequence[str | Path], *, folder: Path) -> str:
+        """The line that a short command prints; raises PartError unless it ends well."""
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise PartError(f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
     def stop(self, name: str) -> None:
         """Stops one part, which may be started again."""
         for part in self._named(name):

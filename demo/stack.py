@@ -234,16 +234,22 @@ class Stack:
 
     def start_nextjs(self, next_auth: int = 5) -> None:
         """Starts the application as `scripts/nextjs build` has left it."""
+        node = self.parts.output([ROOT / "scripts" / "nextjs", "node"], folder=ROOT)
         part = self.parts.start(
             "nextjs",
-            [ROOT / "scripts" / "nextjs", "start", f"v{next_auth}", str(self.ports.nextjs)],
-            folder=ROOT,
+            [
+                *(node, "node_modules/next/dist/bin/next", "start"),
+                *("--hostname", HOST, "--port", str(self.ports.nextjs)),
+            ],
+            folder=ROOT / "target" / "nextjs" / f"v{next_auth}",
             environment={
                 "AUTH_SECRET": self.secrets.auth,
+                # next-auth 4 prefers its own name for it, which may be set where the demo runs.
                 "AUTH_URL": self.origin,
-                "AUTH_TRUST_HOST": "true",
+                "NEXTAUTH_URL": self.origin,
                 "RELAY_URL": f"http://{HOST}:{self.ports.internal}",
                 "NODE_ENV": "production",
+                "NEXT_TELEMETRY_DISABLED": "1",
             },
         )
         client = _client(self.ports.nextjs)

@@ -22,8 +22,9 @@ export async function api<T>(call: Promise<Response>): Promise<T> {
   }
   if (answer.status === 401) throw new SessionEnded()
   if (answer.status === 429 || answer.status >= 500) throw new Unavailable()
-  const body = await answer.json().catch(() => undefined) // 204 has none
+  const body = await answer.json().catch(() => undefined)
   if (!answer.ok) throw new Refused(reason(body) ?? `The answer was ${answer.status}.`)
+  if (body === undefined && answer.status !== 204) throw new Unavailable() // it was cut off
   return body
 }
 

@@ -15,6 +15,9 @@ declare module "next-auth/jwt" {
   }
 }
 
+// next-auth 4 has another name for it. Without it the origin would be whatever x-forwarded-host says.
+process.env.NEXTAUTH_URL ??= process.env.AUTH_URL
+
 // Not longer than Django's REFRESH_TOKEN_LIFETIME.
 const maxAge = 86400
 
