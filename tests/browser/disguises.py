@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 from browser.seen import Seen
 
@@ -13,7 +13,7 @@ JWT = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 JWE = re.compile(rb"eyJ[\w-]{8,}\.\.[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 
 
-@lru_cache
+@cache
 def needles(secret: str) -> dict[str, bytes]:
     """What to look for, by the name of the disguise; percent-encoding is undone in the haystack."""
     plain = secret.encode()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from browser.disguises import JWE, JWT, finds
+from browser.disguises import JWE, JWT, finds, needles
 from browser.nextauth import CannotOpen, claims
 from browser.seen import Seen
 
@@ -13,13 +13,20 @@ def leaks(everything: Iterable[Seen], secrets: Mapping[str, str], id_cookie: str
 
     A session id may stand in the cookie `id_cookie`, and nowhere else.
     """
+    everything = list(everything)
+    # Much came more than once. All at once, because most secrets are nowhere.
+    haystack = b"\0".join({layer for seen in everything for layer in seen.layers})
+    suspects = {
+        secret: kind
+        for secret, kind in secrets.items()
+        if any(needle in haystack for needle in needles(secret).values())
+    }
     for seen in everything:
-        for secret, kind in secrets.items():
+        for secret, kind in suspects.items():
             if kind == "session id" and seen.cookie == id_cookie:
                 continue
-            yield from (
-                f"a {kind} ({disguise}) in {seen.where}" for disguise in finds(seen, secret)
-            )
+            for disguise in finds(seen, secret):
+                yield f"a {kind} ({disguise}) in {seen.where}"
         if JWT.search(seen.data):
             yield f"a signed token in {seen.where}"
 

@@ -56,7 +56,13 @@ class Site:
 
     def status(self, page: Page) -> int:
         """What the API says when a script of the page asks it."""
-        return page.evaluate("() => fetch('/api/notes/').then((answer) => answer.status)")
+        return page.evaluate(
+            """async () => {
+                const answer = await fetch("/api/notes/")
+                await answer.text()
+                return answer.status
+            }"""
+        )
 
     def wait_for(self, status: int, page: Page) -> None:
         """Workers remember a session for `cache.max_age`, and try again after a while."""

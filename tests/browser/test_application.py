@@ -127,7 +127,6 @@ def test_a_session_that_ended_at_the_server_leads_to_the_sign_in_form_once(
 
     site.application.add(tab, "too late")
     site.application.expect_sign_in(tab, "Your session has ended.")
-    tab.wait_for_load_state("networkidle")
     browser.keep(tab, "message")
     assert len(visited) <= 2, "the page goes in circles"
 
