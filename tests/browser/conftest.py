@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from browser import site as sites
 from browser.chromium import executable
 from browser.recorder import PATIENCE, Recorder
 from browser.site import Site
+from demo.processes import PartError
 from demo.stack import MODULE, ROOT
 
 _PASSED = pytest.StashKey[bool]()
@@ -47,14 +49,16 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
     """Starts an application, unless it runs."""
-    running: dict[str, Site] = {}
     with ExitStack() as stack:
 
+        @cache
         def start(name: str) -> Site:
-            if name not in running:
-                folder = tmp_path_factory.mktemp(name)
-                running[name] = stack.enter_context(sites.running(name, folder))
-            return running[name]
+            folder = tmp_path_factory.mktemp(name)
+            try:
+                return stack.enter_context(sites.running(name, folder))
+            except PartError as error:
+                # Not again for every test.
+                pytest.exit(str(error), returncode=1)
 
         yield start
 
