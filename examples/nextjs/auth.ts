@@ -30,7 +30,7 @@ export const { handlers, auth } = NextAuth({
   providers: [
     Credentials({
       credentials: { username: {}, password: { type: "password" } },
-      async authorize({ username, password }) {
+      async authorize({ username = "", password = "" }) {
         const answer = await login(String(username), String(password))
         if (typeof answer === "string") throw new LoginFailed(answer)
         return { id: String(answer.user_id ?? username), name: String(username), sid: answer.session_id }

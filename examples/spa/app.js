@@ -10,11 +10,11 @@ let busy = false
 async function call(method, path, data) {
   const headers = data && { "Content-Type": "application/json" }
   const answer = await fetch(path, { method, headers, body: data && JSON.stringify(data) })
-  const body = await answer.json().catch(() => ({})) // 204 has none
-  if (answer.ok) return body
+  const body = answer.status === 204 ? {} : await answer.json().catch(() => null)
+  if (answer.ok && body) return body
   // The relay's `title`, or what Django says: {"detail": "Not found."}, {"text": ["May not be blank."]}
-  const message = body.title ?? Object.values(body).flat()[0]
-  throw Object.assign(new Error(message), { status: answer.status, wait: answer.headers.get("Retry-After") })
+  const message = body?.title ?? Object.values(body ?? {}).flat()[0] ?? `The answer was ${answer.status}.`
+  throw Object.assign(new Error(message), { status: answer.ok ? undefined : answer.status, wait: answer.headers.get("Retry-After") })
 }
 
 /** Does something, and deals with all that may go wrong. Only a 401 means that the session is over. */

@@ -67,7 +67,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 def module() -> None:
     """Envoy has something to load."""
     if not MODULE.is_file():
-        _cannot("target/token_relay.wasm is missing: make build")
+        pytest.fail("target/token_relay.wasm is missing: make build")
 
 
 @pytest.fixture(params=sites.NAMES)
@@ -75,7 +75,7 @@ def site(request: pytest.FixtureRequest, module: None, start: Callable[[str], Si
     """Each of the applications in turn."""
     version = sites.NEXT_AUTH.get(request.param)
     if version and not (ROOT / f"target/nextjs/v{version}/.next/BUILD_ID").is_file():
-        _cannot(f"target/nextjs/v{version} is missing: scripts/nextjs build")
+        pytest.fail(f"target/nextjs/v{version} is missing: scripts/nextjs build")
     return start(request.param)
 
 
@@ -90,6 +90,7 @@ def browser(
     failed = not request.node.stash.get(_PASSED, False)
     recorder.close(trace=artefacts / f"{recorder.name}.zip" if failed else None)
     assert site.leaks(recorder.everything) == []
+    recorder.assert_complete()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,9 +1,18 @@
 """A browser whose every tab is on record."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, WebSocket
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    WebSocket,
+)
 
 from browser import netlog
 from browser.chromium import launch
@@ -50,7 +59,7 @@ class Recorder:
         self.context.set_default_timeout(PATIENCE)
         self.context.tracing.start(screenshots=False, snapshots=True)
         self.context.on("page", self._follow)
-        self.context.on("console", lambda it: self._add(f"console of {it.page.url}", it.text))
+        self.context.on("console", self._overhear)
 
     def tab(self) -> Page:
         return self.context.new_page()
@@ -70,6 +79,7 @@ class Recorder:
         for page in self.context.pages:
             if not page.url.startswith("http"):
                 continue
+            self._add("the address bar", page.url)
             self._add(f"the document {page.url}", page.content())
             for place, text in page.evaluate(_STORED).items():
                 self._add(f"{place} of {page.url}", text)
@@ -90,6 +100,20 @@ class Recorder:
 
     def _add(self, where: str, what: str | bytes, cookie: str | None = None) -> None:
         self._seen.append(Seen(where, what, cookie))
+
+    def assert_complete(self) -> None:
+        """The network's log was read, down to bodies: a search of nothing finds nothing."""
+        places = [seen.where for seen in self._seen]
+        for beginning in ["request header", "answer header", "the body of", "connection"]:
+            assert any(place.startswith(beginning) for place in places), f"no {beginning}"
+
+    def _overhear(self, message: ConsoleMessage) -> None:
+        where = f"console of {message.page.url if message.page else 'a page'}"
+        self._add(where, message.text)
+        for argument in message.args:
+            # The text of an object is a preview.
+            with suppress(Error):
+                self._add(where, json.dumps(argument.json_value(), default=str))
 
     def _follow(self, page: Page) -> None:
         page.on("websocket", self._follow_socket)

@@ -4,8 +4,15 @@ export class SessionEnded extends Error {}
 /** Django, the relay or the network cannot answer just now. The session lives on: trying again helps. */
 export class Unavailable extends Error {}
 
-/** Django does not want what was sent, and says why. */
-export class Refused extends Error {}
+/** Django, or the relay, does not want what was sent, and says why. */
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message)
+  }
+}
 
 export type Note = { id: number; text: string; created: string }
 
@@ -23,7 +30,7 @@ export async function api<T>(call: Promise<Response>): Promise<T> {
   if (answer.status === 401) throw new SessionEnded()
   if (answer.status === 429 || answer.status >= 500) throw new Unavailable()
   const body = await answer.json().catch(() => undefined)
-  if (!answer.ok) throw new Refused(reason(body) ?? `The answer was ${answer.status}.`)
+  if (!answer.ok) throw new Refused(reason(body) ?? `The answer was ${answer.status}.`, answer.status)
   if (body === undefined && answer.status !== 204) throw new Unavailable() // it was cut off
   return body
 }

@@ -5,12 +5,16 @@ const RELAY_URL = process.env.RELAY_URL ?? "http://127.0.0.1:8081"
 
 /**
  * Calls Envoy in the name of the browser whose request is being answered: with its cookies, so that the relay knows
- * the session, and with its address, so that Django can count failed logins.
+ * the session; with its address, so that Django can count failed logins; and with what it says of the page that
+ * caused the request, so that the relay refuses what another site has caused.
  */
 export async function relay(path: string, init: { json?: unknown; seconds?: number } = {}) {
   const browser = await headers()
   const sent = new Headers({ cookie: browser.get("cookie") ?? "" })
-  // The last address is the one that Envoy itself saw; a browser may have made up those before it.
+  const site = browser.get("sec-fetch-site")
+  if (site) sent.set("sec-fetch-site", site)
+  // The last address is the one that Envoy itself saw; a browser may have made up those before it. With n proxies
+  // in front of Envoy (xff_num_trusted_hops) it is at(-1 - n).
   const address = browser.get("x-forwarded-for")?.split(",").at(-1)?.trim()
   if (address) sent.set("x-forwarded-for", address)
   if (init.json !== undefined) sent.set("content-type", "application/json")

@@ -61,7 +61,9 @@ fn a_login_ends_the_session_that_its_cookie_named() {
     let answer = stack.send(&login.cookie(first.cookie()));
     assert_eq!(answer.status, 200);
     assert!(!set_cookie(&answer).contains(&first.id));
-    assert_eq!(stack.redis.get(&first.key()), None);
+    wait::until("the first session is gone", || {
+        stack.redis.get(&first.key()).is_none()
+    });
     wait::until("the first refresh token is revoked", || {
         stack.django.is_blacklisted(first.refresh())
     });
@@ -98,7 +100,8 @@ fn the_session_endpoint_says_whether_there_is_one_and_no_more() {
 fn sessions_made_by_a_login_are_refreshed_like_any_other() {
     let stack = Stack::build()
         .django(django::Options {
-            access: 1,
+            // Refreshed ahead after half of it; long enough to survive the way to Django.
+            access: 10,
             ..django::Options::default()
         })
         .bootstrap(|bootstrap| {

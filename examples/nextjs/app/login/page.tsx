@@ -11,7 +11,7 @@ const reasons: Record<string, string> = {
 
 export default async function Login({ searchParams }: PageProps<"/login">) {
   const { callbackUrl, reason } = await searchParams
-  const notice = typeof reason === "string" ? reasons[reason] : undefined
+  const notice = typeof reason === "string" && Object.hasOwn(reasons, reason) ? reasons[reason] : undefined
 
   return (
     <section className="card narrow">

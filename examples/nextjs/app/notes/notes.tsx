@@ -42,7 +42,7 @@ export function Notes() {
       try {
         await api(fetch(`/api/notes/${id}/`, { method: "DELETE" }))
       } catch (error) {
-        if (!(error instanceof Refused)) throw error // refused: another tab was faster
+        if (!(error instanceof Refused && error.status === 404)) throw error // gone: another tab was faster
       }
       setNotes((known) => known?.filter((note) => note.id !== id))
     })
