@@ -7,7 +7,7 @@ import { useTransition } from "react"
 export function Unavailable({ retry, pending }: { retry: () => void; pending: boolean }) {
   return (
     <div className="problem" role="alert" data-testid="unavailable">
-      <p>Django cannot be reached at the moment. You are still signed in, and nothing is lost.</p>
+      <p>The service cannot be reached at the moment. You are still signed in, and nothing is lost.</p>
       <button onClick={retry} disabled={pending}>
         {pending ? "Trying …" : "Try again"}
       </button>
