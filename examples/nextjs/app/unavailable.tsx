@@ -3,7 +3,7 @@
 import { useRouter } from "next/navigation"
 import { useTransition } from "react"
 
-/** What a page shows while Django cannot be asked. Nobody is signed out because of it. */
+/** What a page shows while Django, or the relay, cannot be asked. Nobody is signed out because of it. */
 export function Unavailable({ retry, pending }: { retry: () => void; pending: boolean }) {
   return (
     <div className="problem" role="alert" data-testid="unavailable">
