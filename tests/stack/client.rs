@@ -93,10 +93,17 @@ impl Request {
 
     /// Sends it and does not wait.
     pub fn start(&self, to: SocketAddr) -> Pending {
-        Pending {
-            stream: connect(to, &self.bytes()),
+        self.try_start(to, HANGS)
+            .expect("the address takes connections")
+    }
+
+    /// Sends it and does not wait; an error when nobody takes it. Its answer has
+    /// to come in this time.
+    pub fn try_start(&self, to: SocketAddr, limit: Duration) -> io::Result<Pending> {
+        Ok(Pending {
+            stream: try_connect(to, &self.bytes(), limit)?,
             bodyless: self.method == "HEAD",
-        }
+        })
     }
 
     /// Sends it; an error when nobody answers.
@@ -106,9 +113,7 @@ impl Request {
 
     /// Sends it; an error when nobody answers in this time.
     pub fn try_send_within(&self, to: SocketAddr, limit: Duration) -> io::Result<Response> {
-        let stream = try_connect(to, &self.bytes(), limit)?;
-        let bodyless = self.method == "HEAD";
-        Pending { stream, bodyless }.try_answer()
+        self.try_start(to, limit)?.try_answer()
     }
 
     /// Sends it and waits for the answer, which has to come.
@@ -141,12 +146,8 @@ impl Pending {
 
 /// Sends bytes as they are, and reads one answer.
 pub fn raw(to: SocketAddr, bytes: &[u8]) -> Response {
-    let mut stream = connect(to, bytes);
+    let mut stream = try_connect(to, bytes, HANGS).expect("the address takes connections");
     http::read_response(&mut BufReader::new(&mut stream), false).expect("an answer")
-}
-
-fn connect(to: SocketAddr, bytes: &[u8]) -> TcpStream {
-    try_connect(to, bytes, HANGS).expect("the address takes connections")
 }
 
 fn try_connect(to: SocketAddr, bytes: &[u8], limit: Duration) -> io::Result<TcpStream> {

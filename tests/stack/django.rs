@@ -17,11 +17,15 @@ use super::client::Request;
 use super::dialect::Dialect;
 use super::http::Response;
 use super::places::PLACES;
-use super::provider::{Launch, Part, Program, Provider};
+use super::provider::{Launch, Program, Provider};
+use super::running::Running;
 use super::{cookie, home, jwt, ports, wait};
 
 /// Users in the database; each test takes new ones.
 const USERS: usize = 1000;
+
+/// Where Django notes the uses of refresh tokens.
+const PRESENTATIONS: &str = "presentations.jsonl";
 
 pub const REFRESH: &str = "/api/token/refresh/";
 pub const REVOKE: &str = "/api/token/blacklist/";
@@ -38,6 +42,20 @@ pub struct Options {
     pub rotate: bool,
     /// Which package gives the tokens.
     pub dialect: Dialect,
+    /// Each use of a refresh token is noted; see [`Django::presentations`].
+    pub presentations: bool,
+}
+
+impl Options {
+    /// The module of Django's settings.
+    fn settings(self) -> &'static str {
+        if self.presentations {
+            assert_eq!(self.dialect, Dialect::SimpleJwt, "notes are SimpleJWT's");
+            "presentations.settings"
+        } else {
+            self.dialect.settings()
+        }
+    }
 }
 
 impl Default for Options {
@@ -47,6 +65,7 @@ impl Default for Options {
             refresh: 86400,
             rotate: true,
             dialect: Dialect::default(),
+            presentations: false,
         }
     }
 }
@@ -61,12 +80,10 @@ pub struct User {
 /// A running Django.
 pub struct Django {
     pub addr: SocketAddr,
-    pub launch: Launch,
     pub dialect: Dialect,
     provider: Arc<dyn Provider>,
     home: TempDir,
-    /// Runs as long as this exists.
-    _part: Box<dyn Part>,
+    pub part: Running,
 }
 
 /// What all Djangos of a dialect share in a run.
@@ -122,12 +139,16 @@ impl Common {
                 "ROTATE_REFRESH_TOKENS",
                 u8::from(options.rotate).to_string(),
             ),
-            ("DJANGO_SETTINGS_MODULE", options.dialect.settings().into()),
+            ("DJANGO_SETTINGS_MODULE", options.settings().into()),
             (
                 "PYTHONPATH",
                 format!("{}:{}", ours.display(), project.display()),
             ),
             ("PYTHONDONTWRITEBYTECODE", "1".into()),
+            (
+                "STACK_PRESENTATIONS",
+                home.join(PRESENTATIONS).display().to_string(),
+            ),
         ];
         Launch {
             program,
@@ -171,23 +192,38 @@ impl Django {
             let bind = addr.to_string();
             let args = ["-c", &config, "--bind", &bind, "backend.wsgi"];
             launch.args = args.map(str::to_owned).into();
-            let mut part = provider.start(&launch);
-            let up = wait::within(Duration::from_secs(30), || {
-                !part.is_running() || answers(addr)
-            });
-            if up && part.is_running() {
-                return Self {
-                    addr,
-                    launch,
-                    dialect: options.dialect,
-                    provider: Arc::clone(provider),
-                    home,
-                    _part: part,
-                };
+            let django = Self {
+                addr,
+                part: Running::start(provider.as_ref(), launch),
+                dialect: options.dialect,
+                provider: Arc::clone(provider),
+                home,
+            };
+            if django.wait_ready() {
+                return django;
             }
-            eprintln!("Django did not come up:\n{}", launch.log());
+            eprintln!("Django did not come up:\n{}", django.part.log());
         }
         panic!("Django does not start");
+    }
+
+    fn wait_ready(&self) -> bool {
+        let up = wait::within(Duration::from_secs(30), || {
+            !self.part.is_running() || answers(self.addr)
+        });
+        up && self.part.is_running()
+    }
+
+    /// Starts it again on the same port with the same data.
+    pub fn restart(&self) {
+        self.part.start_again();
+        assert!(self.wait_ready(), "Django comes back: {}", self.part.log());
+    }
+
+    /// One line of JSON per use of a refresh token, and one per answer to it; see
+    /// `tests/stack/django/presentations`.
+    pub fn presentations(&self) -> String {
+        fs::read_to_string(self.home.path().join(PRESENTATIONS)).unwrap_or_default()
     }
 
     /// A user that no other test has.
@@ -281,7 +317,7 @@ impl Django {
             program: Program::Python,
             name: format!("query-{call}"),
             args: args.map(str::to_owned).into(),
-            ..self.launch.clone()
+            ..self.part.launch.clone()
         });
         serde_json::from_str(&output).expect("rows")
     }

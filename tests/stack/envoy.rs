@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::client::Request;
 use super::places::PLACES;
-use super::provider::{Launch, Part, Program};
+use super::provider::{Launch, Program};
+use super::running::Running;
 use super::wait;
 
 /// The addresses around one Envoy.
@@ -36,9 +37,7 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
         ("webdis", at.webdis),
         ("redis", at.redis),
     ] {
-        let cluster = named(&mut config, "clusters", name);
-        let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
-        set_port(&mut endpoint["endpoint"]["address"], addr);
+        set_endpoint(&mut config, name, addr);
     }
     for listener in ["ingress", "internal"] {
         wasm_config_of(&mut config, listener)["vm_config"]["code"] =
@@ -51,6 +50,13 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
         .remove("transport_socket")
         .expect("the shipped listener has TLS");
     config
+}
+
+/// Sets where a cluster's endpoint is.
+pub fn set_endpoint(bootstrap: &mut Value, cluster: &str, addr: SocketAddr) {
+    let cluster = named(bootstrap, "clusters", cluster);
+    let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+    set_port(&mut endpoint["endpoint"]["address"], addr);
 }
 
 /// Sets the ports on which this Envoy itself listens.
@@ -95,9 +101,14 @@ pub fn wasm_config_of<'a>(bootstrap: &'a mut Value, listener: &str) -> &'a mut V
     &mut ours["typed_config"]["config"]
 }
 
-/// The plugin's own configuration, shipped as a Struct.
+/// The browsers' plugin's own configuration, shipped as a Struct.
 pub fn plugin_config(bootstrap: &mut Value) -> &mut Value {
-    let configuration = &mut wasm_config(bootstrap)["configuration"];
+    plugin_config_of(bootstrap, "ingress")
+}
+
+/// The same of another listener's plugin.
+pub fn plugin_config_of<'a>(bootstrap: &'a mut Value, listener: &str) -> &'a mut Value {
+    let configuration = &mut wasm_config_of(bootstrap, listener)["configuration"];
     assert_eq!(
         configuration["@type"],
         "type.googleapis.com/google.protobuf.Struct"
@@ -152,8 +163,7 @@ pub struct Envoy {
     pub at: Addresses,
     /// Where its listeners are, if it watches them.
     pub listeners: Option<PathBuf>,
-    pub launch: Launch,
-    pub part: Box<dyn Part>,
+    pub part: Running,
 }
 
 /// How an Envoy is started that finds its bootstrap at `config`.
@@ -192,12 +202,18 @@ pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)
 
 impl Envoy {
     /// Whether it came up; false when it ended instead.
-    pub fn wait_ready(&mut self) -> bool {
+    pub fn wait_ready(&self) -> bool {
         let admin = self.at.admin;
         wait::until("Envoy is ready or gone", || {
             !self.part.is_running() || is_live(admin)
         });
         self.part.is_running()
+    }
+
+    /// Starts it again on the same ports.
+    pub fn restart(&self) {
+        self.part.start_again();
+        assert!(self.wait_ready(), "Envoy comes back: {}", self.log());
     }
 
     /// Changes the plugin's configuration while Envoy runs.
@@ -241,7 +257,7 @@ impl Envoy {
 
     /// The access log: an object per request that has ended.
     pub fn access_log(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.launch.stdout()).unwrap_or_default();
+        let text = fs::read_to_string(self.part.launch.stdout()).unwrap_or_default();
         text.lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
@@ -249,7 +265,7 @@ impl Envoy {
 
     /// What Envoy and the relay logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.launch.stderr()).unwrap_or_default()
+        fs::read_to_string(self.part.launch.stderr()).unwrap_or_default()
     }
 }
 

@@ -24,6 +24,7 @@ pub mod places;
 pub mod ports;
 pub mod provider;
 pub mod redis;
+pub mod running;
 pub mod secrets;
 pub mod session;
 pub mod setup;
@@ -203,13 +204,13 @@ impl Stack {
     fn writings(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();
         for envoy in &self.envoys {
-            let name = &envoy.launch.name;
-            all.push((format!("the log of {name}"), envoy.launch.log()));
+            let name = &envoy.part.launch.name;
+            all.push((format!("the log of {name}"), envoy.part.log()));
             if let Ok(answer) = Request::get("/stats").try_send(envoy.at.admin) {
                 all.push((format!("/stats of {name}"), answer.text()));
             }
         }
-        all.push(("Webdis' log".into(), self.webdis.launch.log()));
+        all.push(("Webdis' log".into(), self.webdis.part.log()));
         all
     }
 }

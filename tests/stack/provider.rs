@@ -61,6 +61,8 @@ pub trait Part: Send + Sync {
     fn kill(&mut self);
     /// It is asked to end, and made to when it does not.
     fn stop(&mut self);
+    /// The memory it has in use, in KiB; `None` when it is gone.
+    fn memory(&self) -> Option<u64>;
 }
 
 impl Launch {
@@ -110,6 +112,8 @@ impl Processes {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &launch.home)
+            // All logs tell the same time.
+            .env("TZ", "UTC")
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(append(launch.stdout()))
@@ -200,6 +204,14 @@ impl Part for Process {
             wait::within(Duration::from_secs(3), || !self.is_running());
         }
         self.kill();
+    }
+
+    fn memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
     }
 }
 

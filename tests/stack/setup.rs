@@ -1,6 +1,7 @@
 //! What a test wants of its stack, and how it is put together.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -12,6 +13,7 @@ use super::envoy::{self, Addresses, Envoy};
 use super::gate::Gate;
 use super::places::PLACES;
 use super::provider::{Processes, Provider};
+use super::running::Running;
 use super::secrets::Secrets;
 use super::store::{Passwords, Redis, Webdis};
 use super::turn::Turn;
@@ -22,6 +24,12 @@ pub static PROVIDER: LazyLock<Arc<dyn Provider>> = LazyLock::new(|| Arc::new(Pro
 
 type Change = Box<dyn FnOnce(&mut Value)>;
 
+/// Gets the number of an Envoy, from 1.
+type OwnChange = Box<dyn Fn(usize, &mut Value)>;
+
+/// Gets the number of an Envoy, from 1, and where Webdis is.
+type Detour = Box<dyn Fn(usize, SocketAddr) -> SocketAddr>;
+
 /// A stack to be started.
 pub struct Builder {
     envoys: usize,
@@ -30,7 +38,11 @@ pub struct Builder {
     django: django::Options,
     changes: Vec<Change>,
     extra_env: Vec<(String, String)>,
+    own_changes: Vec<OwnChange>,
     store_gate: bool,
+    store_detour: Option<Detour>,
+    issuer_direct: bool,
+    redis_settings: &'static [&'static str],
     redis_direct: bool,
     watch_listeners: bool,
     alone: bool,
@@ -45,7 +57,11 @@ impl Default for Builder {
             django: django::Options::default(),
             changes: Vec::new(),
             extra_env: Vec::new(),
+            own_changes: Vec::new(),
             store_gate: false,
+            store_detour: None,
+            issuer_direct: false,
+            redis_settings: &[],
             redis_direct: false,
             watch_listeners: false,
             alone: false,
@@ -97,6 +113,12 @@ impl Builder {
         self
     }
 
+    /// Changes each Envoy's bootstrap in its own way; they are numbered from 1.
+    pub fn each_envoy(mut self, change: impl Fn(usize, &mut Value) + 'static) -> Self {
+        self.own_changes.push(Box::new(change));
+        self
+    }
+
     /// One more variable in Envoy's environment, visible to the plugin.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.extra_env.push((name.to_owned(), value.to_owned()));
@@ -114,6 +136,25 @@ impl Builder {
     /// A gate between Envoy and Webdis as well.
     pub fn store_gate(mut self) -> Self {
         self.store_gate = true;
+        self
+    }
+
+    /// Where each Envoy, by its number, finds Webdis, by its address.
+    pub fn store_detour(mut self, to: impl Fn(usize, SocketAddr) -> SocketAddr + 'static) -> Self {
+        self.store_detour = Some(Box::new(to));
+        self
+    }
+
+    /// No gate before Django: when it is down it refuses connections, and what
+    /// it is sent while it is frozen waits in its own queue.
+    pub fn issuer_direct(mut self) -> Self {
+        self.issuer_direct = true;
+        self
+    }
+
+    /// Redis answers a write when it is on the disk (`appendfsync always`).
+    pub fn redis_sync_always(mut self) -> Self {
+        self.redis_settings = &["--appendfsync", "always"];
         self
     }
 
@@ -155,7 +196,13 @@ impl Builder {
         secrets.add("the users' password", &django.password());
         secrets.add("the client's secret", &dialect::CLIENT_SECRET);
         let issuer = Gate::new(django.addr);
-        let redis = Redis::start(provider, home.path(), &passwords, self.redis_direct);
+        let redis = Redis::start_with(
+            provider,
+            home.path(),
+            &passwords,
+            self.redis_direct,
+            self.redis_settings,
+        );
         let webdis_addr = ports::free();
         let store = self.store_gate.then(|| Gate::new(webdis_addr));
 
@@ -171,7 +218,11 @@ impl Builder {
             ingress: webdis_addr,
             internal: webdis_addr,
             redis_listener: webdis_addr,
-            django: issuer.addr(),
+            django: if self.issuer_direct {
+                django.addr
+            } else {
+                issuer.addr()
+            },
             webdis: store.as_ref().map_or(webdis_addr, Gate::addr),
             redis: redis.addr,
         };
@@ -196,6 +247,12 @@ impl Builder {
                 });
                 changed.get_or_insert_with(|| bootstrap.clone());
                 envoy::set_own_ports(&mut bootstrap, &at);
+                if let Some(detour) = &self.store_detour {
+                    envoy::set_endpoint(&mut bootstrap, "webdis", detour(number, at.webdis));
+                }
+                for change in &self.own_changes {
+                    change(number, &mut bootstrap);
+                }
                 let name = format!("envoy{number}");
                 let listeners = home.path().join(format!("{name}-listeners.json"));
                 if self.watch_listeners {
@@ -204,19 +261,17 @@ impl Builder {
                 let file = home.path().join(format!("{name}.json"));
                 fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
                 let launch = envoy::launch(&name, &file, self.workers, &env);
-                let part = provider.start(&launch);
                 let listeners = self.watch_listeners.then_some(listeners);
-                let mut envoy = Envoy {
+                let envoy = Envoy {
                     at,
                     listeners,
-                    launch,
-                    part,
+                    part: Running::start(provider, launch),
                 };
                 if envoy.wait_ready() {
                     break envoy;
                 }
                 tries -= 1;
-                let log = secrets.redact(&envoy.launch.log());
+                let log = secrets.redact(&envoy.part.log());
                 assert!(tries > 0, "Envoy does not start:\n{log}");
             });
         }
@@ -274,12 +329,10 @@ pub fn refused(change: impl FnOnce(&mut Value)) -> String {
     ];
     let env = names.map(|name| (name.to_owned(), cookie::random_id()));
     let launch = envoy::launch("envoy", &file, 1, &env);
-    let part = PROVIDER.start(&launch);
-    let mut envoy = Envoy {
+    let envoy = Envoy {
         at,
         listeners: None,
-        launch,
-        part,
+        part: Running::start(PROVIDER.as_ref(), launch),
     };
     let came_up = envoy.wait_ready();
     let log = envoy.log();

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::client::Request;
 use super::places::PLACES;
-use super::provider::{Launch, Part, Program, Provider};
+use super::provider::{Launch, Program, Provider};
 use super::redis::{self, Reply};
-use super::setup::PROVIDER;
+use super::running::Running;
 use super::{cookie, ports, wait};
 
 /// The passwords between the parts.
@@ -44,12 +43,8 @@ impl Passwords {
 pub struct Redis {
     pub addr: SocketAddr,
     passwords: Passwords,
-    launch: Launch,
-    part: Running,
+    pub part: Running,
 }
-
-/// A part that several may freeze or kill.
-type Running = Arc<Mutex<Box<dyn Part>>>;
 
 impl Redis {
     /// Starts Redis in `home`. `open_default`: its default user may do what the
@@ -59,6 +54,17 @@ impl Redis {
         home: &Path,
         passwords: &Passwords,
         open_default: bool,
+    ) -> Self {
+        Self::start_with(provider, home, passwords, open_default, &[])
+    }
+
+    /// The same with settings that count more than the shipped ones.
+    pub fn start_with(
+        provider: &dyn Provider,
+        home: &Path,
+        passwords: &Passwords,
+        open_default: bool,
+        settings: &[&str],
     ) -> Self {
         let mut acl = shipped("redis.acl");
         for (mark, password) in [
@@ -90,15 +96,17 @@ impl Redis {
                 name: "redis".into(),
                 home: home.to_owned(),
                 cwd: home.to_owned(),
-                args: vec!["redis.conf".into()],
+                args: [&["redis.conf"], settings]
+                    .concat()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
                 env: Vec::new(),
             };
-            let part = Arc::new(Mutex::new(provider.start(&launch)));
             let redis = Self {
                 addr,
                 passwords: passwords.clone(),
-                launch,
-                part,
+                part: Running::start(provider, launch),
             };
             if redis.wait_ready() {
                 return redis;
@@ -109,15 +117,10 @@ impl Redis {
 
     fn wait_ready(&self) -> bool {
         let pong = Some(Reply::Text("PONG".into()));
-        let is_running = || self.part().is_running();
         wait::until("Redis is ready or gone", || {
-            !is_running() || self.try_command(&["PING"]) == pong
+            !self.part.is_running() || self.try_command(&["PING"]) == pong
         });
-        is_running()
-    }
-
-    fn part(&self) -> MutexGuard<'_, Box<dyn Part>> {
-        self.part.lock().unwrap_or_else(PoisonError::into_inner)
+        self.part.is_running()
     }
 
     /// A command as user `admin`; `None` when Redis does not answer.
@@ -169,26 +172,26 @@ impl Redis {
     }
 
     pub fn freeze(&self) {
-        self.part().freeze();
+        self.part.freeze();
     }
 
     pub fn thaw(&self) {
-        self.part().thaw();
+        self.part.thaw();
     }
 
     pub fn kill(&self) {
-        self.part().kill();
+        self.part.kill();
     }
 
     /// Asks Redis to end; it saves what it has.
     pub fn stop(&self) {
-        self.part().stop();
+        self.part.stop();
     }
 
     /// Starts it again on the same port with the same data.
     pub fn restart(&self) {
-        *self.part() = PROVIDER.start(&self.launch);
-        assert!(self.wait_ready(), "Redis comes back: {}", self.launch.log());
+        self.part.start_again();
+        assert!(self.wait_ready(), "Redis comes back: {}", self.part.log());
     }
 }
 
@@ -196,9 +199,8 @@ impl Redis {
 #[derive(Clone)]
 pub struct Webdis {
     pub addr: SocketAddr,
-    pub launch: Launch,
+    pub part: Running,
     password: String,
-    part: Running,
 }
 
 impl Webdis {
@@ -230,16 +232,11 @@ impl Webdis {
         };
         let webdis = Self {
             addr,
-            part: Arc::new(Mutex::new(provider.start(&launch))),
-            launch,
+            part: Running::start(provider, launch),
             password: passwords.webdis.clone(),
         };
         webdis.wait_ready();
         webdis
-    }
-
-    fn part(&self) -> MutexGuard<'_, Box<dyn Part>> {
-        self.part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a script call reaches Redis and its answer comes back.
@@ -264,19 +261,20 @@ impl Webdis {
     }
 
     pub fn kill(&self) {
-        self.part().kill();
+        self.part.kill();
     }
 
     pub fn freeze(&self) {
-        self.part().freeze();
+        self.part.freeze();
     }
 
     pub fn thaw(&self) {
-        self.part().thaw();
+        self.part.thaw();
     }
 
+    /// Starts it again on the same port.
     pub fn restart(&self) {
-        *self.part() = PROVIDER.start(&self.launch);
+        self.part.start_again();
         self.wait_ready();
     }
 }

@@ -11,6 +11,8 @@
     unreachable_pub
 )]
 
+// Each test binary uses what it needs of it.
+#[allow(dead_code)]
 #[path = "../stack/mod.rs"]
 mod stack;
 

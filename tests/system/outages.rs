@@ -189,13 +189,11 @@ fn a_body_arrives_when_envoy_refuses_to_ask_the_store_at_all() {
 
 #[test]
 fn an_envoy_that_is_restarted_finds_every_session_again() {
-    let mut stack = stack();
+    let stack = stack();
     let session = stack.login();
     assert_eq!(status(&stack, &session), 200);
-    let envoy = &mut stack.envoys[0];
-    envoy.part.kill();
-    envoy.part = crate::stack::setup::PROVIDER.start(&envoy.launch);
-    assert!(envoy.wait_ready());
+    stack.envoy().part.kill();
+    stack.envoy().restart();
     stack.webdis.wait_ready();
     assert_recovers(&stack, &[&session]);
 }

@@ -331,7 +331,7 @@ fn while_the_write_back_is_pending_no_other_refresh_starts() {
 
 #[test]
 fn a_crashed_holder_delays_the_others_no_longer_than_its_lease() {
-    let mut stack = Stack::build()
+    let stack = Stack::build()
         .envoys(2)
         .config(|config| {
             config["issuer"]["timeout"] = json!("1s");
