@@ -38,6 +38,9 @@ impl Passwords {
     }
 }
 
+/// The default user of the shipped Redis.
+const DEFAULT_OFF: &str = "user default off ~* &* +@all";
+
 /// Redis with the shipped configuration and users; clones are handles of one.
 #[derive(Clone)]
 pub struct Redis {
@@ -83,7 +86,7 @@ impl Redis {
                 .expect("user relay")
                 .1;
             let user = format!("user default on >{} {rights}", passwords.proxy);
-            acl = replaced(&acl, "user default off", &user);
+            acl = replaced(&acl, DEFAULT_OFF, &user);
         }
         fs::write(home.join("redis.acl"), acl).expect("redis.acl");
         for _ in 0..3 {
@@ -115,7 +118,8 @@ impl Redis {
         panic!("Redis does not start");
     }
 
-    fn wait_ready(&self) -> bool {
+    /// Whether it came up; false when it ended instead.
+    pub fn wait_ready(&self) -> bool {
         let pong = Some(Reply::Text("PONG".into()));
         wait::until("Redis is ready or gone", || {
             !self.part.is_running() || self.try_command(&["PING"]) == pong

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::common::{THING, assert_problem, counter, upstream_at};
 use crate::stack::session::Session;
+use crate::stack::store::Redis;
 use crate::stack::{Stack, wait};
 
 /// `store.timeout` twice and time for a busy machine.
@@ -53,6 +54,25 @@ fn redis_stopped_and_restarted() {
     stack.redis.restart();
     assert_recovers(&stack, &[&session, &expired]);
     assert_eq!(stack.refreshes(&expired), 1);
+}
+
+#[test]
+fn redis_comes_back_with_what_was_refreshed_before() {
+    let stack = stack();
+    let session = stack.expired();
+    assert_eq!(status(&stack, &session), 200);
+    let newest = stack.django.newest_refresh(&session.user);
+    let holds_the_newest =
+        || stack.redis.record(&session.key).expect("a record")["refresh"] == newest.as_str();
+    wait::until("the new tokens are in Redis", holds_the_newest);
+    for end in [Redis::stop, Redis::kill] {
+        end(&stack.redis);
+        stack.redis.restart();
+        // What a script writes with several commands is a transaction in Redis'
+        // file, and is played back as the default user: off, but not without
+        // rights.
+        assert!(holds_the_newest(), "the old, spent refresh token is back");
+    }
 }
 
 #[test]
