@@ -207,7 +207,8 @@ impl Django {
         panic!("Django does not start");
     }
 
-    fn wait_ready(&self) -> bool {
+    /// Whether it came up; false when it ended instead.
+    pub fn wait_ready(&self) -> bool {
         let up = wait::within(Duration::from_secs(30), || {
             !self.part.is_running() || answers(self.addr)
         });

@@ -152,9 +152,9 @@ impl Builder {
         self
     }
 
-    /// Redis answers a write when it is on the disk (`appendfsync always`).
-    pub fn redis_sync_always(mut self) -> Self {
-        self.redis_settings = &["--appendfsync", "always"];
+    /// Settings of Redis that count more than the shipped ones.
+    pub fn redis_settings(mut self, settings: &'static [&'static str]) -> Self {
+        self.redis_settings = settings;
         self
     }
 

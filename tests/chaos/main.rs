@@ -1,0 +1,61 @@
+//! Faults on the real stack: three Envoys with two workers each, Redis, Webdis
+//! and Django under load, while they are killed, frozen and restarted. Whatever
+//! fails, nobody is logged out, and nobody gets another's data.
+//!
+//! `make test` runs one seed for a few seconds; `make chaos` runs many for long:
+//!
+//! | variable | what | default |
+//! |---|---|---|
+//! | `CHAOS_SEED` | which faults, and what the users do | 1 |
+//! | `CHAOS_SECONDS` | how long the load lasts | 12 |
+
+// Tests may panic, read the clock and the environment; the lints speak to src/.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    unreachable_pub
+)]
+
+// Each test binary uses what it needs of it.
+#[allow(dead_code)]
+#[path = "../stack/mod.rs"]
+mod stack;
+
+mod basics;
+mod bogus;
+mod evidence;
+mod faults;
+mod ledger;
+mod memory;
+mod plan;
+mod reckoning;
+mod report;
+mod run;
+mod tap;
+mod users;
+mod verdict;
+mod witnesses;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+#[test]
+fn whatever_fails_nobody_is_logged_out_and_nobody_gets_anothers_data() {
+    let seed = number("CHAOS_SEED", 1);
+    let seconds = number("CHAOS_SECONDS", 12);
+    run::run(seed, Duration::from_secs(seconds));
+}
+
+fn number<T: FromStr>(name: &str, default: T) -> T {
+    match std::env::var(name) {
+        Err(_) => default,
+        Ok(text) => match text.parse() {
+            Ok(number) => number,
+            Err(_) => panic!("{name} is {text}; a whole number is needed"),
+        },
+    }
+}

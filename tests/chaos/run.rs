@@ -1,0 +1,195 @@
+//! One run: the stack, the load, the storms, the reckoning.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::basics::{Chance, Ms, now};
+use crate::evidence::{Evidence, Times};
+use crate::faults::Faults;
+use crate::memory::Memory;
+use crate::plan::Plan;
+use crate::report::{self, Watched};
+use crate::stack::places::PLACES;
+use crate::stack::{Stack, django, envoy};
+use crate::tap::Taps;
+use crate::users::{self, World};
+use crate::verdict::Findings;
+use crate::{reckoning, witnesses};
+
+const ENVOYS: usize = 3;
+const USERS: usize = 150;
+
+/// The longest that a part is frozen.
+const FREEZE: Duration = Duration::from_secs(6);
+
+/// Longer than Django is frozen, as in production it is longer than gunicorn's
+/// time-out: what loses an answer is a kill.
+const ISSUER_TIMEOUT: Duration = Duration::from_secs(8);
+const STORE_TIMEOUT: Duration = Duration::from_millis(500);
+const MAX_AGE: Duration = Duration::from_secs(2);
+
+/// What a worker's memory may grow by in a run, and what comes of measuring.
+const GROWTH: u64 = 48 * 1024;
+
+fn times() -> Times {
+    let ms = |time: Duration| Ms::try_from(time.as_millis()).expect("a short time");
+    Times {
+        issuer: ms(ISSUER_TIMEOUT),
+        // Contract, section 6.2.
+        lease: ms(ISSUER_TIMEOUT + 2 * STORE_TIMEOUT + Duration::from_secs(5)),
+        // Section 6.6.
+        reread: 2000,
+    }
+}
+
+fn start(taps: &Taps) -> Stack {
+    let taps = taps.clone();
+    let django = django::Options {
+        // Half of it is `ahead`: refreshes happen all the time.
+        access: 8,
+        presentations: true,
+        ..django::Options::default()
+    };
+    Stack::build()
+        .envoys(ENVOYS)
+        .workers(2)
+        .alone()
+        .django(django)
+        .issuer_direct()
+        .store_detour(move |number, webdis| taps.add(number - 1, webdis))
+        // What write(2) took outlives a kill, though not a power cut. With `no` Redis
+        // writes before it answers and leaves the rest to the kernel. `everysec`
+        // does not always: while an fsync is running it holds writes back, for up to
+        // 2 s, and answers. `always` does, but waits for the disk, which on a busy
+        // machine takes longer than `op_timeout`: that would be a fault of its own.
+        .redis_settings(&["--appendfsync", "no"])
+        .each_envoy(|number, bootstrap| {
+            for listener in ["ingress", "internal"] {
+                configure(number, envoy::plugin_config_of(bootstrap, listener));
+            }
+        })
+        .start()
+}
+
+fn configure(number: usize, plugin: &mut Value) {
+    plugin["issuer"]["timeout"] = format!("{}s", ISSUER_TIMEOUT.as_secs()).into();
+    plugin["issuer"]["headers"] = json!({"x-presented-by": format!("envoy{number}")});
+    plugin["store"]["timeout"] = format!("{}ms", STORE_TIMEOUT.as_millis()).into();
+    plugin["cache"] = json!({"max_age": format!("{}s", MAX_AGE.as_secs())});
+}
+
+/// Ends the load, also when a part did not come back.
+struct End<'a>(&'a World, &'a Memory);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+        self.1.stop();
+    }
+}
+
+/// Runs a seed with load for so long; panics when something did not hold.
+pub fn run(seed: u64, load: Duration) {
+    let taps = Taps::new();
+    let stack = start(&taps);
+    let world = World::new(&stack, MAX_AGE + 2 * STORE_TIMEOUT);
+    let memory = Memory::default();
+    let faults = Faults::new(&stack, &world.ledger);
+    let longest = FREEZE.min(load / 6);
+    let mut plan = Plan::new(seed, ENVOYS, longest);
+    let spared = plan.spared;
+    let mut chance = Chance::new(seed ^ 0x7573_6572);
+
+    let mut before = 0;
+    let mut after = 0;
+    thread::scope(|scope| {
+        let _end = End(&world, &memory);
+        scope.spawn(|| memory.watch(&stack));
+        for _ in 0..USERS {
+            let user = stack.django.new_user().name;
+            let chance = Chance::new(chance.seed());
+            let world = &world;
+            scope.spawn(move || users::live_on(world, &user, chance));
+        }
+        let begun = Instant::now();
+        let warm = Duration::from_secs(8).min(load / 4);
+        thread::sleep(warm);
+        before = memory.median(spared, now() - 2000, now());
+        // The last storm leaves time for the calm after it.
+        while begun.elapsed() + longest + Duration::from_secs(3) < load {
+            faults.storm(&plan.storm());
+            thread::sleep(plan.calm());
+        }
+        thread::sleep(load.saturating_sub(begun.elapsed()));
+        after = memory.median(spared, now() - 2000, now());
+    });
+
+    let times = times();
+    let last = world.ledger.pages().well_since(now()).expect("all is well");
+    let deadline = now().max(last + times.lease) + times.reread + 5000;
+    reckoning::ask_all(&world, deadline);
+
+    let counted = faults.all_counted();
+    let reloads = counted
+        .iter()
+        .filter(|(name, _)| name.contains(".vm_reload"));
+    let watched = Watched {
+        reloads: reloads.map(|(_, count)| count).sum(),
+        memory: (before, after),
+    };
+    if watched.reloads > 0 {
+        let text = format!("the module was loaded anew {} times", watched.reloads);
+        world.ledger.violation(None, text);
+    }
+    if after > before + GROWTH {
+        let text = format!("envoy{} grew from {before} to {after} KiB", spared + 1);
+        world.ledger.violation(None, text);
+    }
+    let lines = witnesses::lines(&stack);
+    let presentations = witnesses::presentations(&stack);
+    let calls = taps.calls();
+    let pages = world.ledger.pages();
+    let evidence = Evidence::new(&pages, &calls, &lines, &presentations, times);
+    let findings = Findings::of(&evidence);
+    let figures = report::figures(&evidence, &findings, &watched);
+
+    let folder = folder(seed);
+    let line = report::line(&figures);
+    println!("seed {seed}: {line}");
+    fs::write(
+        folder.join("figures.txt"),
+        figures.iter().fold(String::new(), |text, (name, value)| {
+            format!("{text}{name}\t{value}\n")
+        }),
+    )
+    .expect("the figures");
+    if findings.violations.is_empty() && std::env::var_os("CHAOS_KEEP").is_none() {
+        return;
+    }
+    report::keep(&folder, &stack, &evidence, &findings);
+    let texts = findings.violations.iter().map(|violation| {
+        let session = violation
+            .session
+            .map_or_else(String::new, |tag| format!("{tag}: "));
+        format!("\n  {session}{}", violation.text)
+    });
+    assert!(
+        findings.violations.is_empty(),
+        "seed {seed}, see {}:{}",
+        folder.join("trace.txt").display(),
+        texts.collect::<String>()
+    );
+}
+
+/// What is kept of a seed.
+fn folder(seed: u64) -> PathBuf {
+    let folder = PLACES.root.join("target/chaos").join(seed.to_string());
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder for the seed");
+    folder
+}
