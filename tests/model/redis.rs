@@ -2,7 +2,7 @@
 //! the Lua that Redis has, against keys whose clock the caller holds.
 //!
 //! What it shares with Redis is shown by a test against a real one
-//! (`tests/system/model.rs`). It is stricter in one thing: a script touches no
+//! (`tests/system/model`). It is stricter in one thing: a script touches no
 //! key that it does not declare.
 
 // Who includes it takes what it needs.
