@@ -105,7 +105,7 @@ impl Bench {
     }
 }
 
-fn decoded(segment: &str) -> String {
+pub fn decoded(segment: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {
@@ -119,7 +119,7 @@ fn decoded(segment: &str) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-fn value(reply: Reply) -> Value {
+pub fn value(reply: Reply) -> Value {
     match reply {
         Reply::Nil => Value::Null,
         Reply::Int(number) => number.into(),
