@@ -113,7 +113,9 @@ impl World {
             _ => &self.weather.issuer,
         };
         let rolled: Vec<_> = rates.clone();
-        let fault = rolled.into_iter().find(|(_, rate)| self.dice.permille(*rate));
+        let fault = rolled
+            .into_iter()
+            .find(|(_, rate)| self.dice.permille(*rate));
         let fault = fault.map(|(fault, _)| fault);
         let (low, high) = match &what {
             What::Store(_) => (Duration::from_micros(200), ms(2)),
@@ -297,7 +299,14 @@ impl World {
         let before = self.redis.get(self.now, key).map(str::to_owned);
         let answer = self.redis.execute(self.now, script);
         let after = self.redis.get(self.now, key).map(str::to_owned);
-        self.observe(instance, name, script, before.as_deref(), after.as_deref(), &answer);
+        self.observe(
+            instance,
+            name,
+            script,
+            before.as_deref(),
+            after.as_deref(),
+            &answer,
+        );
         answer
     }
 

@@ -396,7 +396,8 @@ impl World {
             issuer: Vec::new(),
             world: Vec::new(),
         };
-        self.queue.retain(|_, event| !matches!(event, Event::Disaster(_)));
+        self.queue
+            .retain(|_, event| !matches!(event, Event::Disaster(_)));
         self.store_returns();
         self.issuer_down = false;
         self.issuer_pace = ms(20);
