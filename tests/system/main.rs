@@ -11,6 +11,8 @@
     unreachable_pub
 )]
 
+#[path = "../model/redis.rs"]
+mod redis_model;
 // Each test binary uses what it needs of it.
 #[allow(dead_code)]
 #[path = "../stack/mod.rs"]
@@ -27,6 +29,7 @@ mod endpoints;
 mod internal;
 mod issuer;
 mod login;
+mod model;
 mod outages;
 mod paths;
 mod presets;
