@@ -52,7 +52,6 @@ pub struct Request {
 pub struct Session {
     pub id: String,
     pub user: String,
-    pub began: Ms,
     /// When its user first tried to log out.
     pub leaving: Option<Ms>,
     /// When the logout was answered.

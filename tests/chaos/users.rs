@@ -248,7 +248,7 @@ impl World {
         let session = Session {
             id: id.clone(),
             user: user.to_owned(),
-            began: now(),
+
             leaving: None,
             left: None,
             ended: None,
