@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke breaks clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke breaks chaos clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,10 @@ bench-smoke: setup build ## a quick look at speed and size
 
 breaks: setup build ## break the code on purpose and see that a test notices
 	@scripts/breaks
+
+# SECONDS is bash's own variable, so it goes as an argument.
+chaos: setup build ## kill, freeze and restart the parts of the real stack under load: SEEDS=20 SECONDS=60 FIRST=1
+	@.venv/bin/python scripts/chaos $(or $(SEEDS),20) $(or $(SECONDS),60) $(or $(FIRST),1)
 
 clean: ## remove what build and demo left (not .venv)
 	rm -rf target .demo

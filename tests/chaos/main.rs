@@ -6,8 +6,9 @@
 //!
 //! | variable | what | default |
 //! |---|---|---|
-//! | `CHAOS_SEED` | which faults, and what the users do | 1 |
+//! | `CHAOS_SEED` | which faults, and what the users do | 9: all parts fail in its first storm |
 //! | `CHAOS_SECONDS` | how long the load lasts | 12 |
+//! | `CHAOS_KEEP` | if set, `target/chaos/<seed>/` is filled also when everything held | |
 
 // Tests may panic, read the clock and the environment; the lints speak to src/.
 #![allow(
@@ -45,7 +46,7 @@ use std::time::Duration;
 
 #[test]
 fn whatever_fails_nobody_is_logged_out_and_nobody_gets_anothers_data() {
-    let seed = number("CHAOS_SEED", 1);
+    let seed = number("CHAOS_SEED", 9);
     let seconds = number("CHAOS_SECONDS", 12);
     run::run(seed, Duration::from_secs(seconds));
 }

@@ -136,3 +136,32 @@ impl Plan {
         }
     }
 }
+
+#[test]
+fn a_seed_repeats_its_faults_and_spares_one_proxy() {
+    let storms = |seed| {
+        let mut plan = Plan::new(seed, 3, Duration::from_secs(6));
+        let spared = plan.spared;
+        let faults: Vec<Fault> = (0..50).flat_map(|_| plan.storm()).collect();
+        (spared, faults)
+    };
+    let (spared, faults) = storms(7);
+    assert_eq!((spared, faults.clone()), storms(7));
+    assert_ne!(faults, storms(8).1);
+    let of_the_spared = |fault: &&Fault| fault.part == Part::Envoy(spared);
+    assert!(faults.iter().filter(of_the_spared).count() > 0);
+    assert!(
+        !faults
+            .iter()
+            .filter(of_the_spared)
+            .any(|f| f.kind.forgets())
+    );
+    for kind in Kind::ALL {
+        assert!(faults.iter().any(|fault| fault.kind == kind), "{kind:?}");
+    }
+    assert!(
+        faults
+            .iter()
+            .all(|fault| fault.lasts <= Duration::from_secs(6))
+    );
+}

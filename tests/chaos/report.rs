@@ -1,6 +1,6 @@
 //! The figures of a run, and what is kept of one that went wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -10,6 +10,7 @@ use crate::evidence::Evidence;
 use crate::ledger::{Outcome, What};
 use crate::plan::Kind;
 use crate::stack::Stack;
+use crate::tap::Call;
 use crate::verdict::Findings;
 
 /// Names of the figures, in the order of a table's columns.
@@ -49,7 +50,11 @@ pub fn figures(evidence: &Evidence<'_>, findings: &Findings, watched: &Watched) 
         ("frozen", (frozen + frozen_killed).to_string()),
         ("restarted", restarted.to_string()),
         ("5xx in storms", findings.errors_in_storms.to_string()),
-        ("dead leases", findings.errors_of_dead_leases.to_string()),
+        ("last of them, ms", findings.last_error.to_string()),
+        (
+            "5xx of dead leases",
+            findings.errors_of_dead_leases.to_string(),
+        ),
         ("5xx later", findings.errors_later.to_string()),
         (
             "answers lost",
@@ -60,10 +65,8 @@ pub fn figures(evidence: &Evidence<'_>, findings: &Findings, watched: &Watched) 
         ("sessions lost", findings.lost.to_string()),
         ("of these matched", findings.matched.to_string()),
         ("VM reloads", watched.reloads.to_string()),
-        (
-            "MiB before, after",
-            format!("{}, {}", mib(before), mib(after)),
-        ),
+        ("MiB before", mib(before).to_string()),
+        ("MiB after", mib(after).to_string()),
         ("violations", findings.violations.len().to_string()),
     ]
 }
@@ -116,7 +119,14 @@ fn story(evidence: &Evidence<'_>, tag: Tag) -> Vec<(Ms, String)> {
             story.push((request.done, format!("client   {request}")));
         }
     }
-    for call in evidence.calls.iter().filter(|call| call.session == tag) {
+    let calls = evidence.calls.iter().filter(|call| call.session == tag);
+    // Whoever waits looks again and again.
+    let mut waiting = HashSet::new();
+    let is_news = |call: &&Call| match &call.answer {
+        Some((_, word)) if word == "held" => waiting.insert(call.owner.clone()),
+        _ => true,
+    };
+    for call in calls.filter(is_news) {
         let owner = call.owner.get(..6).unwrap_or_default();
         let name = format!("envoy{} {} {owner}", call.envoy + 1, call.script);
         let told = match &call.answer {
@@ -157,6 +167,14 @@ fn is_plain(outcome: &Outcome) -> bool {
 
 fn short(jti: Option<&str>) -> &str {
     jti.and_then(|jti| jti.get(..6)).unwrap_or("-")
+}
+
+/// For whoever makes a table of several runs: a name and a number per line.
+pub fn write(folder: &Path, figures: &Figures) {
+    let lines = figures
+        .iter()
+        .map(|(name, value)| format!("{name}\t{value}\n"));
+    fs::write(folder.join("figures.txt"), lines.collect::<String>()).expect("the figures");
 }
 
 /// One line: `name value, name value`.

@@ -159,30 +159,21 @@ pub fn run(seed: u64, load: Duration) {
     let figures = report::figures(&evidence, &findings, &watched);
 
     let folder = folder(seed);
-    let line = report::line(&figures);
-    println!("seed {seed}: {line}");
-    fs::write(
-        folder.join("figures.txt"),
-        figures.iter().fold(String::new(), |text, (name, value)| {
-            format!("{text}{name}\t{value}\n")
-        }),
-    )
-    .expect("the figures");
-    if findings.violations.is_empty() && std::env::var_os("CHAOS_KEEP").is_none() {
-        return;
-    }
-    report::keep(&folder, &stack, &evidence, &findings);
-    let texts = findings.violations.iter().map(|violation| {
-        let session = violation
+    println!("seed {seed}: {}", report::line(&figures));
+    report::write(&folder, &figures);
+    for violation in &findings.violations {
+        let of = violation
             .session
             .map_or_else(String::new, |tag| format!("{tag}: "));
-        format!("\n  {session}{}", violation.text)
-    });
+        println!("  {of}{}", violation.text);
+    }
+    if !findings.violations.is_empty() || std::env::var_os("CHAOS_KEEP").is_some() {
+        report::keep(&folder, &stack, &evidence, &findings);
+    }
     assert!(
         findings.violations.is_empty(),
-        "seed {seed}, see {}:{}",
-        folder.join("trace.txt").display(),
-        texts.collect::<String>()
+        "seed {seed}: not everything held, see {}",
+        folder.join("trace.txt").display()
     );
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::basics::{Chance, Ms, Tag, now};
 use crate::bogus;
-use crate::ledger::{Ledger, Outcome, Request as Entry, Session, What};
+use crate::ledger::{Ledger, Outcome, Pages, Request as Entry, Session, What};
 use crate::plan::Part;
 use crate::stack::client::Request;
 use crate::stack::django::WHOAMI;
@@ -433,9 +433,11 @@ fn burst(world: &World, live: &mut Live, chance: &mut Chance, envoys: &[usize]) 
     }
 }
 
-/// Whether the Envoy was not well at some moment of a request.
-pub fn is_excused(pages: &crate::ledger::Pages, request: &Entry) -> bool {
-    pages.was_out(Part::Envoy(request.envoy), request.sent, request.done)
+/// Whether the Envoy, or Django in the middle of its answer, was not well at some
+/// moment of a request.
+pub fn is_excused(pages: &Pages, request: &Entry) -> bool {
+    let mut parts = [Part::Envoy(request.envoy), Part::Django].into_iter();
+    parts.any(|part| pages.was_out(part, request.sent, request.done))
 }
 
 fn is_timeout(error: &io::Error) -> bool {

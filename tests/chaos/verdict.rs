@@ -15,6 +15,8 @@ pub struct Findings {
     pub violations: Vec<Violation>,
     /// 5xx while a part was not well, or just after.
     pub errors_in_storms: usize,
+    /// How long after recovery the last of them came.
+    pub last_error: Ms,
     /// 503 `refresh_timeout` while the lease of a dead Envoy ran.
     pub errors_of_dead_leases: usize,
     /// Other 5xx.
@@ -73,6 +75,7 @@ impl Findings {
         };
         if late <= RECOVERY {
             self.errors_in_storms += 1;
+            self.last_error = self.last_error.max(late);
         } else if dead() {
             self.errors_of_dead_leases += 1;
         } else {
