@@ -5,7 +5,7 @@ use crate::ledger::What;
 use crate::stack::client::Request;
 use crate::stack::cookie;
 use crate::stack::django::WHOAMI;
-use crate::users::{Live, Side, World};
+use crate::world::{Live, Side, World};
 
 /// Asks with something that is no session, or with more than a session.
 pub fn ask(world: &World, live: &Live, chance: &mut Chance, envoy: usize) {

@@ -1,7 +1,6 @@
 //! Makes the faults of a plan, and notes when each began and was over.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use crate::stack::{Stack, wait};
 pub struct Faults<'a> {
     stack: &'a Stack,
     ledger: &'a Ledger,
-    /// What Envoys had counted before they were killed.
-    counted: Mutex<HashMap<String, u64>>,
+    /// Of the Envoys that were killed, before that.
+    reloads: AtomicU64,
 }
 
 impl<'a> Faults<'a> {
@@ -23,7 +22,7 @@ impl<'a> Faults<'a> {
         Self {
             stack,
             ledger,
-            counted: Mutex::default(),
+            reloads: AtomicU64::new(0),
         }
     }
 
@@ -39,7 +38,7 @@ impl<'a> Faults<'a> {
     fn make(&self, fault: &Fault) {
         thread::sleep(fault.after);
         if let (Part::Envoy(index), true) = (fault.part, fault.kind.forgets()) {
-            self.count(index);
+            self.count_reloads(index);
         }
         let part = self.part(fault.part);
         let outage = self.ledger.outage(fault.part, fault.kind);
@@ -94,21 +93,28 @@ impl<'a> Faults<'a> {
         assert!(up, "{part} comes back: {}", self.part(part).log());
     }
 
-    /// What all Envoys counted, those that were killed included.
-    pub fn all_counted(&self) -> HashMap<String, u64> {
-        for index in 0..self.stack.envoys.len() {
-            self.count(index);
-        }
-        self.counted.lock().expect("counters").clone()
+    /// Whether this Envoy was killed or restarted.
+    pub fn has_killed(&self, envoy: usize) -> bool {
+        let pages = self.ledger.pages();
+        let mut outages = pages.outages.iter();
+        outages.any(|o| o.part == Part::Envoy(envoy) && o.killed.is_some())
     }
 
-    fn count(&self, envoy: usize) {
-        let stats = self.stack.envoys[envoy].all_stats();
-        let mut counted = self.counted.lock().expect("counters");
-        for (name, value) in stats.lines().filter_map(|line| line.split_once(": ")) {
-            if let Ok(value) = value.parse::<u64>() {
-                *counted.entry(name.to_owned()).or_default() += value;
-            }
+    /// How often Envoys loaded the module anew, or would have had to.
+    pub fn reloads(&self) -> u64 {
+        for index in 0..self.stack.envoys.len() {
+            self.count_reloads(index);
         }
+        self.reloads.load(Ordering::Relaxed)
+    }
+
+    fn count_reloads(&self, envoy: usize) {
+        let stats = self.stack.envoys[envoy].all_stats();
+        let lines = stats.lines().filter_map(|line| line.split_once(": "));
+        let counts = lines.filter(|(name, _)| name.contains(".vm_reload"));
+        let sum = counts
+            .filter_map(|(_, count)| count.parse::<u64>().ok())
+            .sum();
+        self.reloads.fetch_add(sum, Ordering::Relaxed);
     }
 }

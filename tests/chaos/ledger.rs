@@ -29,7 +29,7 @@ pub enum Outcome {
     Answer(u16, String),
     /// The connection was refused or cut.
     Cut,
-    /// No answer in [`crate::users::LIMIT`].
+    /// No answer in [`crate::world::LIMIT`].
     Hung,
     /// The client did not wait.
     Left,

@@ -40,6 +40,7 @@ mod tap;
 mod users;
 mod verdict;
 mod witnesses;
+mod world;
 
 use std::str::FromStr;
 use std::time::Duration;

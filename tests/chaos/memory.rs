@@ -34,15 +34,18 @@ impl Memory {
         self.over.store(true, Ordering::Relaxed);
     }
 
-    /// The median of an Envoy between two moments, in KiB.
-    pub fn median(&self, envoy: usize, from: Ms, to: Ms) -> u64 {
+    /// The medians of the last two seconds, of so many Envoys.
+    pub fn now(&self, envoys: usize) -> Vec<u64> {
+        let since = now() - 2000;
         let samples = self.samples.lock().expect("samples");
-        let mut sizes: Vec<u64> = samples
-            .iter()
-            .filter(|(at, which, _)| (from..=to).contains(at) && *which == envoy)
-            .map(|(_, _, size)| *size)
-            .collect();
-        sizes.sort_unstable();
-        sizes.get(sizes.len() / 2).copied().unwrap_or(0)
+        let median = |envoy| {
+            let recent = samples
+                .iter()
+                .filter(|(at, which, _)| *at >= since && *which == envoy);
+            let mut sizes: Vec<u64> = recent.map(|(_, _, size)| *size).collect();
+            sizes.sort_unstable();
+            sizes.get(sizes.len() / 2).copied().unwrap_or(0)
+        };
+        (0..envoys).map(median).collect()
     }
 }

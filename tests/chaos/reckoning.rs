@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::basics::{Ms, Tag, now};
 use crate::ledger::Session;
-use crate::users::{Live, Side, World};
+use crate::world::{Live, Side, World};
 
 /// Asks for every session through every proxy until each has an answer; gives up
 /// at the deadline.

@@ -2,8 +2,8 @@
 
 use crate::basics::{Ms, Tag};
 use crate::evidence::{BLUR, Evidence};
-use crate::ledger::{Outcome, Request, Violation};
-use crate::users::is_excused;
+use crate::ledger::{Outcome, Pages, Request, Violation};
+use crate::plan::Part;
 use crate::witnesses::Word;
 
 /// No server error later than this after everything is well again.
@@ -151,4 +151,11 @@ impl Findings {
             }
         }
     }
+}
+
+/// Whether the Envoy, or Django in the middle of its answer, was not well at some
+/// moment of a request.
+fn is_excused(pages: &Pages, request: &Request) -> bool {
+    let mut parts = [Part::Envoy(request.envoy), Part::Django].into_iter();
+    parts.any(|part| pages.was_out(part, request.sent, request.done))
 }
