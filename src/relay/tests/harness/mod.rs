@@ -7,7 +7,8 @@
 
 mod ask;
 mod fate;
-mod issuer;
+#[path = "../../../../tests/model/mod.rs"]
+mod model;
 mod store;
 mod world;
 
