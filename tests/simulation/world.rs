@@ -250,6 +250,10 @@ impl World {
         }
     }
 
+    pub(crate) fn is_tracing(&self) -> bool {
+        self.trace.is_some()
+    }
+
     pub(crate) fn fail(&mut self, why: String) {
         self.say(|_| format!("VIOLATION: {why}"));
         self.violation.get_or_insert(why);
