@@ -43,8 +43,8 @@ breaks: setup build ## break the code on purpose and see that a test notices
 	@scripts/breaks
 
 # SECONDS is bash's own variable, so it goes as an argument.
-chaos: setup build ## kill, freeze and restart the parts of the real stack under load: SEEDS=20 SECONDS=60 FIRST=1
-	@.venv/bin/python scripts/chaos $(or $(SEEDS),20) $(or $(SECONDS),60) $(or $(FIRST),1)
+chaos: setup build ## kill, freeze and restart the parts of the real stack under load: SEEDS=20 SECONDS=60 FIRST=1 GRACE=0
+	@CHAOS_GRACE=$(or $(GRACE),0) .venv/bin/python scripts/chaos $(or $(SEEDS),20) $(or $(SECONDS),60) $(or $(FIRST),1)
 
 clean: ## remove what build and demo left (not .venv)
 	rm -rf target .demo

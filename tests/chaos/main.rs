@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `CHAOS_SEED` | which faults, and what the users do | 9: all parts fail in its first storm |
 //! | `CHAOS_SECONDS` | how long the load lasts | 12 |
+//! | `CHAOS_GRACE` | Django's grace period for spent refresh tokens in seconds; with one that outlives a lease no session may be lost at all | 0 |
 //! | `CHAOS_KEEP` | if set, `target/chaos/<seed>/` is filled also when everything held | |
 
 // Tests may panic, read the clock and the environment; the lints speak to src/.
@@ -49,7 +50,8 @@ use std::time::Duration;
 fn whatever_fails_nobody_is_logged_out_and_nobody_gets_anothers_data() {
     let seed = number("CHAOS_SEED", 9);
     let seconds = number("CHAOS_SECONDS", 12);
-    run::run(seed, Duration::from_secs(seconds));
+    let grace = number("CHAOS_GRACE", 0);
+    run::run(seed, Duration::from_secs(seconds), grace);
 }
 
 fn number<T: FromStr>(name: &str, default: T) -> T {

@@ -37,7 +37,7 @@ pub enum Kind {
     /// SIGSTOP, then SIGKILL and a new start when the fault ends: what it was
     /// sent meanwhile is lost unread.
     FreezeKill,
-    /// SIGTERM, and a new start when the fault ends.
+    /// SIGTERM, and a new start as soon as it has ended.
     Restart,
 }
 

@@ -49,11 +49,12 @@ fn times() -> Times {
     }
 }
 
-fn start(taps: &Taps) -> Stack {
+fn start(taps: &Taps, grace: u32) -> Stack {
     let taps = taps.clone();
     let django = django::Options {
         // Half of it is `ahead`: refreshes happen all the time.
         access: 8,
+        grace,
         presentations: true,
         ..django::Options::default()
     };
@@ -96,9 +97,9 @@ impl Drop for End<'_> {
 }
 
 /// Runs a seed with load for so long; panics when something did not hold.
-pub fn run(seed: u64, load: Duration) {
+pub fn run(seed: u64, load: Duration, grace: u32) {
     let taps = Taps::new();
-    let stack = start(&taps);
+    let stack = start(&taps, grace);
     let world = World::new(&stack, MAX_AGE + 2 * STORE_TIMEOUT);
     let faults = Faults::new(&stack, &world.ledger);
     let memory = put_under_load(&stack, &world, &faults, seed, load);
@@ -119,7 +120,7 @@ pub fn run(seed: u64, load: Duration) {
     let calls = taps.calls();
     let pages = world.ledger.pages();
     let evidence = Evidence::new(&pages, &calls, &lines, &presentations, times);
-    let findings = Findings::of(&evidence);
+    let findings = Findings::of(&evidence, grace > 0);
     let watched = Watched { reloads, memory };
     let figures = report::figures(&evidence, &findings, &watched);
 

@@ -34,8 +34,9 @@ impl Findings {
         self.violations.push(Violation { at, session, text });
     }
 
-    /// All checks.
-    pub fn of(evidence: &Evidence<'_>) -> Self {
+    /// All checks. `grace`: Django gives a token whose successor was lost another
+    /// chance.
+    pub fn of(evidence: &Evidence<'_>, grace: bool) -> Self {
         let mut findings = Self {
             violations: evidence.pages.violations.clone(),
             ..Self::default()
@@ -43,7 +44,7 @@ impl Findings {
         for request in &evidence.pages.requests {
             findings.check_request(evidence, request);
         }
-        findings.check_lost(evidence);
+        findings.check_lost(evidence, grace);
         findings.check_presentations(evidence);
         findings
     }
@@ -87,7 +88,7 @@ impl Findings {
 
     /// A session ends by a logout, or because a kill cut its refresh off; then
     /// the log says so.
-    fn check_lost(&mut self, evidence: &Evidence<'_>) {
+    fn check_lost(&mut self, evidence: &Evidence<'_>, grace: bool) {
         let told = evidence.pages.sessions.iter();
         let told = told.filter_map(|(tag, session)| Some((*tag, session.ended?)));
         let logged = evidence
@@ -114,6 +115,10 @@ impl Findings {
                     && evidence.cut_by(presentation).is_some()
             });
             match (logged, cut) {
+                _ if grace => {
+                    let text = "a session was lost in spite of the grace period";
+                    self.violation(at, Some(tag), text.into());
+                }
                 (true, true) => self.matched += 1,
                 (true, false) => {
                     let text = "a session was lost, and no kill cut its refresh off";

@@ -45,9 +45,9 @@ pub struct World {
     pub password: String,
     pub auth_secret: String,
     pub secrets: Secrets,
-    /// How long a logout may go unnoticed (contract, section 8, and
-    /// `cache.max_age`), with the store's time-outs.
-    pub grace: Duration,
+    /// How long a logout may go unnoticed: `cache.max_age` and the store's
+    /// time-outs.
+    pub unnoticed: Duration,
     pub over: AtomicBool,
 }
 
@@ -77,7 +77,7 @@ impl Live {
 }
 
 impl World {
-    pub fn new(stack: &Stack, grace: Duration) -> Self {
+    pub fn new(stack: &Stack, unnoticed: Duration) -> Self {
         let doors = stack.envoys.iter().map(|envoy| Door {
             ingress: envoy.at.ingress,
             internal: envoy.at.internal,
@@ -89,7 +89,7 @@ impl World {
             password: stack.django.password(),
             auth_secret: stack.auth_secret.clone(),
             secrets: stack.secrets.clone(),
-            grace,
+            unnoticed,
             over: AtomicBool::new(false),
         }
     }
@@ -180,8 +180,8 @@ impl World {
 
     fn check_not_logged_out(&self, live: &Live, sent: Ms) {
         let left = self.ledger.with_session(live.tag, |session| session.left);
-        let grace = Ms::try_from(self.grace.as_millis()).expect("a short time");
-        if let Some(left) = left.filter(|left| sent > left + grace) {
+        let unnoticed = Ms::try_from(self.unnoticed.as_millis()).expect("a short time");
+        if let Some(left) = left.filter(|left| sent > left + unnoticed) {
             let late = sent - left;
             let text = format!("a session was served {late} ms after its logout was answered");
             self.ledger.violation(Some(live.tag), text);

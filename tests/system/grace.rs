@@ -112,7 +112,7 @@ fn an_answer_that_comes_too_late_costs_no_session() {
 
 #[test]
 fn a_holder_that_dies_after_the_rotation_costs_no_session() {
-    let mut stack = build(Dialect::SimpleJwt)
+    let stack = build(Dialect::SimpleJwt)
         .envoys(2)
         .config(|config| {
             config["issuer"]["timeout"] = json!("3s");
