@@ -219,12 +219,6 @@ impl Django {
         up && self.part.is_running()
     }
 
-    /// Starts it again on the same port with the same data.
-    pub fn restart(&self) {
-        self.part.start_again();
-        assert!(self.wait_ready(), "Django comes back: {}", self.part.log());
-    }
-
     /// One line of JSON per use of a refresh token, and one per answer to it; see
     /// `tests/stack/django/presentations`.
     pub fn presentations(&self) -> String {
