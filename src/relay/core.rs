@@ -1,7 +1,7 @@
 //! What all sessions of a worker share: configuration, calls in flight,
 //! outputs, chance.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use log::Level;
@@ -41,12 +41,18 @@ pub(super) struct Core {
     notices: Notices,
     calls: HashMap<CallId, Pending>,
     last_call: u64,
-    /// Releases that the store did not answer, and when to try them again.
-    releases: VecDeque<(Duration, StoreCall)>,
+    /// Releases that the store did not answer, by when they are tried again.
+    releases: BTreeMap<(Duration, CallId), StoreCall>,
 }
 
-/// Until a release that the store did not answer is tried again.
-const RELEASE_RETRY: Duration = Duration::from_millis(500);
+/// Bounds of the time until a release that the store did not answer is tried
+/// again.
+const RELEASE_RETRY_MIN: Duration = Duration::from_millis(500);
+const RELEASE_RETRY_MAX: Duration = Duration::from_secs(8);
+
+/// So many of them are remembered of one session: a store that reads and does not
+/// write makes one with every attempt to refresh.
+const MAX_RELEASES: usize = 4;
 
 /// Who made a call, and is told how it ended.
 #[derive(Clone, Debug)]
@@ -79,8 +85,9 @@ struct StoreCall {
     repeated: bool,
     /// An earlier attempt may still be carried out.
     unsure: bool,
-    /// When this command is of no use any more, on [`Now::mono`].
-    until: Option<Duration>,
+    /// Of a release that is tried again: when it is of no use any more, on
+    /// [`Now::mono`], and how long it rests.
+    release: Option<(Duration, Duration)>,
 }
 
 /// What an answer means to the caller.
@@ -122,7 +129,7 @@ impl Core {
             notices: Notices::default(),
             calls: HashMap::new(),
             last_call: 0,
-            releases: VecDeque::new(),
+            releases: BTreeMap::new(),
         }
     }
 
@@ -202,7 +209,7 @@ impl Core {
             form: Form::Digest,
             repeated: false,
             unsure: false,
-            until: None,
+            release: None,
         });
     }
 
@@ -315,23 +322,34 @@ impl Core {
     /// A lease that is not given back blocks its session until it runs out, and so
     /// long it is tried again.
     fn release_later(&mut self, now: Now, mut call: StoreCall) {
-        let until = *call.until.get_or_insert(now.mono + self.lease_life());
-        if now.mono < until {
-            call.repeated = false;
-            self.releases.push_back((now.mono + RELEASE_RETRY, call));
+        let (until, rest) = call
+            .release
+            .unwrap_or((now.mono + self.lease_life(), RELEASE_RETRY_MIN));
+        let others = self.releases.values().filter(|other| other.id == call.id);
+        if now.mono >= until || others.count() >= MAX_RELEASES {
+            return;
         }
+        // A store that stands still may carry it out when nobody listens any more.
+        call.form = Form::Source;
+        call.release = Some((until, (rest * 2).min(RELEASE_RETRY_MAX)));
+        self.last_call += 1;
+        let key = (until.min(now.mono + rest), CallId(self.last_call));
+        self.releases.insert(key, call);
     }
 
     /// Time passed: releases that are due.
     pub(super) fn on_time(&mut self, now: Now) {
-        while let Some((_, call)) = self.releases.pop_front_if(|(at, _)| *at <= now.mono) {
+        while let Some(first) = self.releases.first_entry()
+            && first.key().0 <= now.mono
+        {
+            let call = first.remove();
             self.send_store(call);
         }
     }
 
     /// When time next matters.
     pub(super) fn next_wake(&self) -> Option<Duration> {
-        self.releases.front().map(|(at, _)| *at)
+        self.releases.keys().next().map(|(at, _)| *at)
     }
 
     /// The operator is told of a record that is of no use.

@@ -159,7 +159,11 @@ impl Entry {
             return Standing::Wait;
         }
         if now.mono > known.confirmed + core.cache.max_age {
-            return Standing::Unknown;
+            let flight = self.flight.as_ref();
+            return match flight.is_some_and(Flight::is_being_written) {
+                true => Standing::Wait,
+                false => Standing::Unknown,
+            };
         }
         let rested = self
             .received
@@ -273,6 +277,11 @@ impl Entry {
 
     /// The store has just shown or confirmed this record.
     pub(super) fn learn(&mut self, record: Rc<Record>, now: Now, source: Source) {
+        let known = self.known.as_ref().map(|known| known.record.access());
+        if known.is_some_and(|access| access != record.access()) {
+            // Somebody has refreshed: the issuer answers again.
+            self.pause = None;
+        }
         self.known = Some(Known {
             record,
             confirmed: now.mono,
@@ -293,8 +302,16 @@ impl Entry {
     /// The session has ended: there is no record.
     pub(super) fn end(&mut self, core: &mut Core) {
         self.known = None;
-        self.overtaken = self.reading;
+        self.overtake_read();
+        if let Some(flight) = &mut self.flight {
+            flight.overtaken = true;
+        }
         self.answer_all(core, Problem::SessionEnded, None);
+    }
+
+    /// What a read that is under way will show is older than what is known now.
+    pub(super) fn overtake_read(&mut self) {
+        self.overtaken = self.reading;
     }
 
     /// All waiting requests get the known token.

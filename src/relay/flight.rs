@@ -44,8 +44,14 @@ pub(super) struct Flight {
     pub(super) earlier: Earlier,
     /// Whoever had the lease before was given time to come back.
     pub(super) yielded: bool,
-    /// It is not known whether the issuer took the token.
+    /// The token was presented, and it is not known whether the issuer took it, or
+    /// what it gave for it may reach nobody.
     pub(super) unknown: bool,
+    /// The lease is ours until then at least, on [`Now::mono`].
+    pub(super) lease_until: Option<Duration>,
+    /// The session ended while a command was under way: what its answer shows may
+    /// be older than the end.
+    pub(super) overtaken: bool,
 }
 
 /// Where a flight is.
@@ -69,6 +75,12 @@ pub(super) enum Step {
 }
 
 impl Flight {
+    /// What was got is being written back, and the store has not failed yet: its
+    /// answer will tell whether the session still is.
+    pub(super) fn is_being_written(&self) -> bool {
+        matches!(&self.step, Step::Committing(committing) if !committing.failed)
+    }
+
     /// While tokens are on their way to the store: the record they replace, and
     /// the one they are in.
     pub(super) fn pending(&self) -> Option<(&Record, Rc<Record>)> {
@@ -114,6 +126,8 @@ impl Entry {
             earlier: Earlier::None,
             yielded: false,
             unknown: false,
+            lease_until: None,
+            overtaken: false,
         });
         self.claim(core, now);
     }
@@ -139,6 +153,9 @@ impl Entry {
         if matches!(command, Command::Claim { .. }) {
             flight.unsure |= unsure;
         }
+        if let Step::Deleting(confirming) = &mut flight.step {
+            confirming.deleted |= unsure;
+        }
         let answer = match answer {
             // Again the store holds more than its gateway shows: no use in trying
             // again at once.
@@ -148,6 +165,32 @@ impl Entry {
                 Err(StoreError::Malformed)
             }
             answer => answer,
+        };
+        if std::mem::take(&mut flight.overtaken) {
+            match answer {
+                Ok(StoreAnswer::Claimed(_)) => flight.lease_until = Some(now.mono),
+                Ok(StoreAnswer::Changed(_)) => {}
+                answer => return self.take_answer(core, now, answer),
+            }
+            // Whether the session still is, only the store knows.
+            return self.ask_again(core, now);
+        }
+        self.take_answer(core, now, answer);
+    }
+
+    /// The command of the flight's step, once more.
+    fn ask_again(&mut self, core: &mut Core, now: Now) {
+        match self.flight.as_ref().map(|flight| &flight.step) {
+            Some(Step::Claiming { .. } | Step::Confirming(_)) => self.claim(core, now),
+            Some(Step::Committing(_)) => self.commit(core, now),
+            Some(Step::Deleting(_)) => self.delete(core),
+            Some(Step::Waiting { .. } | Step::Yielding { .. } | Step::Issuing) | None => {}
+        }
+    }
+
+    fn take_answer(&mut self, core: &mut Core, now: Now, answer: Result<StoreAnswer, StoreError>) {
+        let Some(flight) = &self.flight else {
+            return;
         };
         match flight.step {
             Step::Claiming { since } => self.on_claim(core, now, since, answer),
@@ -174,6 +217,9 @@ impl Entry {
             }
             RefreshAnswer::Refused => {
                 core.count(Metric::RefreshRefused);
+                if let Some(flight) = &mut self.flight {
+                    flight.unknown = false;
+                }
                 self.start_confirming(core, now);
             }
             RefreshAnswer::Unavailable {
@@ -244,6 +290,7 @@ impl Entry {
             core.tell_of(now, Level::Warn, Subject::OutcomeUnknown, &self.id, text);
         }
         if let Some(flight) = &mut self.flight {
+            // Whoever was cut off before need not be waited for once more.
             flight.unknown = outcome_unknown || flight.earlier != Earlier::None;
         }
         let delay = self
@@ -257,7 +304,7 @@ impl Entry {
             until: now.mono + wait,
             delay,
         });
-        self.end_flight(core, true);
+        self.end_flight(core);
     }
 
     /// The flight's timers.
@@ -269,7 +316,7 @@ impl Entry {
             return;
         }
         match &mut flight.step {
-            Step::Waiting { .. } if self.parked.is_empty() => self.end_flight(core, false),
+            Step::Waiting { .. } if self.parked.is_empty() => self.end_flight(core),
             Step::Waiting { .. } | Step::Yielding { .. } => {
                 flight.step = Step::Claiming { since: now.mono };
                 self.claim(core, now);

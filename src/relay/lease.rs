@@ -22,6 +22,10 @@ use crate::tokens::RecordError;
 /// this much.
 const LEASE_RESERVE: Duration = Duration::from_secs(1);
 
+/// A store that stood still for this long after a claim was given up may carry it
+/// out nevertheless: it finds the claim void.
+const STANDSTILL: Duration = Duration::from_secs(60);
+
 /// Bounds of the time between two looks at a lease that another holds.
 const LOOK_MIN: Duration = Duration::from_millis(25);
 const LOOK_MAX: Duration = Duration::from_millis(200);
@@ -44,14 +48,14 @@ impl Entry {
     }
 
     /// Ends the flight; its lease, if it may have one, is given back.
-    pub(super) fn end_flight(&mut self, core: &mut Core, holds_lease: bool) {
+    pub(super) fn end_flight(&mut self, core: &mut Core) {
         let Some(flight) = self.flight.take() else {
             return;
         };
-        if holds_lease || flight.unsure {
+        if flight.lease_until.is_some() || flight.unsure {
             let command = Command::Release {
                 owner: flight.owner,
-                void: flight.unsure.then(|| core.lease_life()),
+                void: core.lease_life() + STANDSTILL,
                 token: flight.token,
                 unknown: flight.unknown,
             };
@@ -75,14 +79,14 @@ impl Entry {
                 self.on_changed(core, now, found.expose());
             }
             Ok(StoreAnswer::Gone) => {
-                self.end_flight(core, false);
+                self.end_flight(core);
                 self.end(core);
             }
             Ok(_) | Err(_) => {
                 if let Some(flight) = &mut self.flight {
                     flight.unsure = true;
                 }
-                self.end_flight(core, false);
+                self.end_flight(core);
                 self.be_quiet(now);
                 if self.is_stale(core, now) {
                     self.answer_all(core, Problem::StoreUnavailable, None);
@@ -98,7 +102,8 @@ impl Entry {
         };
         let base = flight.base.clone();
         let awaited = flight.looks > 0;
-        self.end_flight(core, false);
+        self.overtake_read();
+        self.end_flight(core);
         if found == base.text().expose() {
             // The store holds more than its gateway shows (Webdis cuts at a NUL):
             // this record can never be compared, nor written back.
@@ -129,9 +134,11 @@ impl Entry {
         let Some(flight) = &mut self.flight else {
             return;
         };
+        let lease_end = since + core.lease_life();
+        flight.lease_until = Some(lease_end);
         let base = flight.base.clone();
         let Some(refresh) = base.refresh() else {
-            self.end_flight(core, true);
+            self.end_flight(core);
             return;
         };
         if earlier != Earlier::None {
@@ -146,17 +153,17 @@ impl Entry {
             flight.step = Step::Yielding { until };
             return;
         }
-        let lease_end = since + core.lease_life();
         if now.mono + core.issuer_timeout + LEASE_RESERVE > lease_end {
             // The claim took too long: the lease might end before the call.
-            self.end_flight(core, true);
+            self.end_flight(core);
             return;
         }
         flight.step = Step::Issuing;
+        flight.unknown = true;
         if flight.earlier == Earlier::CutOff {
             core.count(Metric::RefreshCutOff);
             let text = "a refresh was cut off: whoever held the lease left no word of how it \
-                        ended, and the refresh token is presented again";
+                        ended; the refresh token is presented, perhaps for a second time";
             core.tell_of(now, Level::Warn, Subject::CutOff, &self.id, text);
         }
         core.ask_issuer(&self.id, refresh);
@@ -167,14 +174,18 @@ impl Entry {
     /// worker and session.
     pub(super) fn on_held(&mut self, core: &mut Core, now: Now, left: Duration) {
         core.count(Metric::LeaseHeld);
+        if let Some(flight) = &mut self.flight {
+            flight.lease_until = None;
+        }
         if self.parked.is_empty() || !self.is_stale(core, now) {
-            self.end_flight(core, false);
+            self.end_flight(core);
             self.be_quiet(now);
             return;
         }
         let Some(flight) = &mut self.flight else {
             return;
         };
+        flight.yielded = false;
         let high = (LOOK_MIN * 2u32.saturating_pow(flight.looks + 1)).min(LOOK_MAX);
         let pause = core.random.between(LOOK_MIN, high);
         flight.looks = (flight.looks + 1).min(8);

@@ -39,6 +39,8 @@ pub(super) struct Confirming {
     pub(super) read_at: Option<Duration>,
     /// When the refused token expires, on [`Now::unix`]: no need to go on.
     give_up: Duration,
+    /// A deletion was not answered, and may have been carried out.
+    pub(super) deleted: bool,
 }
 
 impl Entry {
@@ -55,6 +57,7 @@ impl Entry {
             first: None,
             read_at: None,
             give_up: now.unix + life,
+            deleted: false,
         });
         self.claim(core, now);
     }
@@ -70,11 +73,15 @@ impl Entry {
             Ok(StoreAnswer::Claimed(_)) => self.shown_again(core, now),
             Ok(StoreAnswer::Changed(found)) => {
                 if self.is_presented_again(core, now, found.expose()) {
-                    self.shown_again(core, now);
+                    // It counts only while the lease is ours.
+                    self.claim(core, now);
                 }
             }
             Ok(StoreAnswer::Gone) => {
-                self.end_flight(core, true);
+                if self.has_deleted() {
+                    self.tell_of_the_end(core, now);
+                }
+                self.end_flight(core);
                 self.end(core);
             }
             // Our lease ran out and another has one: it finds out for itself
@@ -90,7 +97,7 @@ impl Entry {
     /// out, and the flight ends.
     fn is_presented_again(&mut self, core: &mut Core, now: Now, found: &str) -> bool {
         let Some(record) = self.understand(core, now, found) else {
-            self.end_flight(core, true);
+            self.end_flight(core);
             return false;
         };
         let record = Rc::new(record);
@@ -101,7 +108,7 @@ impl Entry {
             flight.base = record;
             return true;
         }
-        self.end_flight(core, true);
+        self.end_flight(core);
         self.learn(record, now, Source::Changed);
         false
     }
@@ -126,7 +133,13 @@ impl Entry {
         }
     }
 
-    fn delete(&mut self, core: &mut Core) {
+    /// A deletion may have been carried out although it was not answered.
+    fn has_deleted(&self) -> bool {
+        let step = self.flight.as_ref().map(|flight| &flight.step);
+        matches!(step, Some(Step::Confirming(known) | Step::Deleting(known)) if known.deleted)
+    }
+
+    pub(super) fn delete(&mut self, core: &mut Core) {
         let Some(flight) = &mut self.flight else {
             return;
         };
@@ -148,8 +161,11 @@ impl Entry {
         answer: Result<StoreAnswer, StoreError>,
     ) {
         match answer {
-            Ok(StoreAnswer::Deleted | StoreAnswer::Gone) => {
-                self.tell_of_the_end(core, now);
+            Ok(found @ (StoreAnswer::Deleted | StoreAnswer::Gone)) => {
+                // Else the user logged out a moment before.
+                if found == StoreAnswer::Deleted || self.has_deleted() {
+                    self.tell_of_the_end(core, now);
+                }
                 // The script has released the lease.
                 self.flight = None;
                 self.end(core);
@@ -163,7 +179,10 @@ impl Entry {
                 if let Some(flight) = &mut self.flight
                     && let Step::Deleting(confirming) = &flight.step
                 {
-                    flight.step = Step::Confirming(confirming.clone());
+                    flight.step = Step::Confirming(Confirming {
+                        deleted: true,
+                        ..confirming.clone()
+                    });
                 }
                 self.refusal_delayed(core, now);
             }
@@ -182,7 +201,7 @@ impl Entry {
         } else {
             core.count(Metric::SessionsLost);
             let text = "the issuer refused a refresh token after an attempt whose answer was \
-                        lost, so that attempt has spent it; the session has ended";
+                        lost, which has probably spent it; the session has ended";
             core.tell_of(now, Level::Error, Subject::SessionLost, &self.id, text);
         }
     }
@@ -205,7 +224,7 @@ impl Entry {
             return;
         };
         if now.unix >= confirming.give_up {
-            self.end_flight(core, true);
+            self.end_flight(core);
             return;
         }
         confirming.read_at = Some(now.mono + RETRY);

@@ -12,6 +12,7 @@ use super::entry::Entry;
 use super::flight::{Flight, Step, text};
 use super::notices::Subject;
 use crate::metrics::Metric;
+use crate::reply::Problem;
 use crate::store::{Command, StoreAnswer, StoreError};
 use crate::time::Now;
 use crate::tokens::{IssuedTokens, Record};
@@ -31,6 +32,8 @@ pub(super) struct Committing {
     /// The next attempt, on [`Now::mono`]; `None` while one is under way.
     pub(super) retry_at: Option<Duration>,
     delay: Duration,
+    /// An attempt was not answered.
+    pub(super) failed: bool,
     /// When the refresh token expires, on [`Now::unix`]: then nothing is left
     /// to be written.
     give_up: Duration,
@@ -78,6 +81,7 @@ impl Entry {
             write,
             retry_at: None,
             delay: RETRY_MIN,
+            failed: false,
             give_up: now.unix + life,
         });
         self.commit(core, now);
@@ -123,6 +127,7 @@ impl Entry {
         match answer {
             Ok(StoreAnswer::Written) => {
                 let written = committing.write.clone();
+                self.overtake_read();
                 // The script has released the lease.
                 self.flight = None;
                 self.confirm(&written, now);
@@ -137,8 +142,8 @@ impl Entry {
             }
             Ok(StoreAnswer::Changed(found)) => {
                 let Ok(found) = Record::parse(found.expose(), &core.fields) else {
-                    self.revoke_new(core, false);
-                    self.end_flight(core, true);
+                    self.drop_new(core, now);
+                    self.end_flight(core);
                     self.understand(core, now, found.expose());
                     return;
                 };
@@ -151,12 +156,14 @@ impl Entry {
                         self.commit(core, now);
                     }
                     Found::Ours => {
-                        self.end_flight(core, true);
+                        self.settle_attempt();
+                        self.end_flight(core);
                         self.learn(Rc::new(found), now, Source::Refreshed);
                     }
                     Found::Another => {
-                        self.revoke_new(core, false);
-                        self.end_flight(core, true);
+                        self.drop_new(core, now);
+                        self.settle_attempt();
+                        self.end_flight(core);
                         self.learn(Rc::new(found), now, Source::Changed);
                     }
                 }
@@ -165,7 +172,7 @@ impl Entry {
                 core.count(Metric::WritebackAbandoned);
                 let text = "refreshed tokens could not be stored before they expired";
                 core.tell_of(now, Level::Error, Subject::WritebackDelayed, &self.id, text);
-                self.end_flight(core, true);
+                self.end_flight(core);
             }
             Ok(_) | Err(_) => {
                 core.count(Metric::WritebackRetries);
@@ -175,7 +182,28 @@ impl Entry {
                 let pause = core.random.between(committing.delay / 2, committing.delay);
                 committing.retry_at = Some(now.mono + pause);
                 committing.delay = (committing.delay * 2).min(RETRY_MAX);
+                committing.failed = true;
+                if self.is_stale(core, now) {
+                    self.answer_all(core, Problem::StoreUnavailable, None);
+                }
             }
+        }
+    }
+
+    /// What became of the presented token is known, and of no interest any more.
+    fn settle_attempt(&mut self) {
+        if let Some(flight) = &mut self.flight {
+            flight.unknown = false;
+        }
+    }
+
+    /// Another writer was faster. What it has may come from the same tokens, if it
+    /// had the lease after us and the issuer allows a grace period: then ours are
+    /// left to their expiry.
+    fn drop_new(&self, core: &mut Core, now: Now) {
+        let until = self.flight.as_ref().and_then(|flight| flight.lease_until);
+        if until.is_some_and(|until| now.mono < until) {
+            self.revoke_new(core, false);
         }
     }
 

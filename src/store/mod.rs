@@ -63,8 +63,8 @@ pub enum Command {
     Release {
         /// The flight's owner mark.
         owner: Rc<str>,
-        /// How long a claim of this owner that was not answered stays void.
-        void: Option<Duration>,
+        /// How long a claim of this owner that arrives late stays void.
+        void: Duration,
         /// The refresh token that was, or was to be, presented.
         token: TokenDigest,
         /// It is not known whether the issuer took it.
@@ -272,7 +272,7 @@ impl Store {
                 &[
                     nonce,
                     owner,
-                    &void.map_or_else(|| "0".to_owned(), millis),
+                    &millis(*void),
                     &token.0,
                     if *unknown { "unknown" } else { "known" },
                 ],

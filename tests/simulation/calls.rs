@@ -10,6 +10,7 @@ use token_relay::relay::{CallId, Input};
 use super::fault::Fault;
 use super::model::issuer::presented;
 use super::model::redis::{Call, digest};
+use super::truth::refresh_in;
 use super::world::{Event, Instance, Open, World, ms, s};
 
 /// A call on its way.
@@ -36,6 +37,8 @@ enum End {
     Lost,
     Twice,
     Crossed,
+    /// And the call is carried out once more, later.
+    Repeated,
     Cut,
     Garbled,
 }
@@ -95,12 +98,17 @@ impl World {
                 What::Refresh(token) => Some(token.clone()),
                 _ => None,
             },
+            writes: match &what {
+                What::Store(call) if name == "commit" => {
+                    Some((refresh_in(&call.args[2]), self.now))
+                }
+                _ => None,
+            },
             name,
         };
-        if let What::Store(call) = &what
-            && name == "commit"
-        {
-            self.truth.write_back_sent(self.now, call);
+        if let What::Refresh(token) = &what {
+            let token = token.clone();
+            self.check_lease(instance, &token);
         }
         self.open.insert((instance, call), open);
         self.later(callout.timeout, Event::TimedOut(instance, call));
@@ -128,6 +136,8 @@ impl World {
             use Fault::*;
             match fault {
                 StoreSlow => there = self.dice.millis(20, 480),
+                StoreAnswersLate => back = self.dice.millis(20, 480),
+                StoreRepeated => end = End::Repeated,
                 StoreLate => there = timeout + self.dice.millis(0, 3000),
                 StoreLostBefore | IssuerLostBefore => {}
                 StoreLostAfter | IssuerLostAfter => end = End::Lost,
@@ -135,7 +145,10 @@ impl World {
                 StoreCrossed => end = End::Crossed,
                 StoreReset => end = End::Cut,
                 IssuerSlow => there = self.dice.between(ms(500), timeout.min(s(8))),
-                IssuerLate => back = timeout + self.dice.millis(0, 5000),
+                IssuerLate => match self.dice.permille(500) {
+                    true => back = timeout + self.dice.millis(0, 5000),
+                    false => there = timeout + self.dice.millis(0, 5000),
+                },
                 IssuerGarbage => end = End::Garbled,
                 _ => {}
             }
@@ -238,7 +251,9 @@ impl World {
             waiting.push(trip);
             return;
         }
-        if is_store && self.store_down || !is_store && self.issuer_down {
+        let cut_off = self.workers.get(&trip.instance);
+        let cut_off = cut_off.is_some_and(|worker| self.proxies[worker.proxy].cut_off);
+        if is_store && (self.store_down || cut_off) || !is_store && self.issuer_down {
             let Trip { instance, call, .. } = trip;
             return self.answer_later(instance, call, ms(1), made_up(503), false);
         }
@@ -258,15 +273,36 @@ impl World {
             }
             What::Revoke(token) => self.issuer.revoke(token),
         };
-        let name = self.called(&what);
+        if let What::Refresh(token) = &what
+            && status == 401
+        {
+            self.truth.token_refused(token, instance);
+        }
+        let name = what.name();
+        let called = self.called(&what);
         self.say(|_| match &what {
-            What::Store(_) => format!("  {name} by worker {instance} executed: {}", cut(&body)),
-            _ => format!("  {name} by worker {instance} executed: {status}"),
+            What::Store(_) => format!("  {called} by worker {instance} executed: {}", cut(&body)),
+            _ => format!("  {called} by worker {instance} executed: {status}"),
         });
         let result = from_peer(status, &body);
         match end {
             End::Lost => {}
             End::Delivered => self.answer_later(instance, call, back, result, true),
+            End::Repeated => {
+                self.answer_later(instance, call, back, result, true);
+                let again = Trip {
+                    instance,
+                    call,
+                    what,
+                    back,
+                    end: End::Lost,
+                };
+                // A claim that was answered "held" is followed by nothing that would
+                // void it: nobody repeats it later.
+                let later = if name == "claim" { 0 } else { 3000 };
+                let after = self.dice.millis(0, later);
+                self.later(after, Event::Arrive(Box::new(again)));
+            }
             End::Twice => {
                 self.answer_later(instance, call, back, result.clone(), true);
                 let event = Event::Answer {
@@ -342,6 +378,11 @@ impl World {
             return;
         }
         let alive = self.workers.contains_key(&instance);
+        if let Some((token, sent)) = open.as_ref().and_then(|open| open.writes.clone())
+            && !intact
+        {
+            self.truth.write_back_failed(&token, instance, sent);
+        }
         if let Some(token) = open.as_ref().and_then(|open| open.presents.as_deref()) {
             self.truth.answered(token, instance, call, intact && alive);
             if let CalloutResult::Answer(answer) = &result {
@@ -365,6 +406,9 @@ impl World {
     pub(crate) fn store_returns(&mut self) {
         self.say(|_| "the store is back".into());
         self.store_down = false;
+        for proxy in &mut self.proxies {
+            proxy.cut_off = false;
+        }
         for trip in self.frozen.take().unwrap_or_default() {
             self.arrive(trip);
         }

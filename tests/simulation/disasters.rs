@@ -19,10 +19,18 @@ impl World {
                 let after = self.dice.between(ms(50), longest);
                 self.later(after, Event::StoreReturns);
             }
+            Fault::StoreCutOff => {
+                self.note(fault, self.in_flight(None));
+                let proxy = self.dice.below(self.proxies.len());
+                self.proxies[proxy].cut_off = true;
+                let longest = self.dice.one_of(&[ms(300), s(3), s(12), s(50)]);
+                let after = self.dice.between(ms(50), longest);
+                self.later(after, Event::StoreReturns);
+            }
             Fault::StoreFrozen if self.frozen.is_none() => {
                 self.note(fault, self.in_flight(None));
                 self.frozen = Some(Vec::new());
-                let after = self.dice.millis(50, 8000);
+                let after = self.dice.millis(50, 15_000);
                 self.later(after, Event::StoreReturns);
             }
             Fault::StoreEmptied => {

@@ -22,6 +22,8 @@ macro_rules! faults {
 
 faults! {
     StoreSlow = "store call delayed",
+    StoreAnswersLate = "store answer delayed",
+    StoreRepeated = "store call executed twice",
     StoreLate = "store call executed after its caller's time-out",
     StoreLostBefore = "store call lost before it was executed",
     StoreLostAfter = "store answer lost",
@@ -30,6 +32,7 @@ faults! {
     StoreRefused = "store call refused (503, LOADING, not sent)",
     StoreReset = "store connection cut in the answer",
     StoreDown = "store down",
+    StoreCutOff = "store out of reach for one proxy",
     StoreFrozen = "store frozen, calls executed at its return",
     StoreEmptied = "store restarted empty",
     IssuerSlow = "issuer slow",
@@ -99,7 +102,7 @@ pub(crate) struct Weather {
     /// Per thousand calls, in order of what is rolled.
     pub(crate) store: Vec<(Fault, u32)>,
     pub(crate) issuer: Vec<(Fault, u32)>,
-    /// Per thousand things that users do.
+    /// Per thousand seconds, and twice that at every claim; `ClientLeft` is a switch.
     pub(crate) world: Vec<(Fault, u32)>,
 }
 
@@ -119,6 +122,8 @@ impl Weather {
             store: some(
                 &[
                     StoreSlow,
+                    StoreAnswersLate,
+                    StoreRepeated,
                     StoreLate,
                     StoreLostBefore,
                     StoreLostAfter,
@@ -144,6 +149,7 @@ impl Weather {
             world: some(
                 &[
                     StoreDown,
+                    StoreCutOff,
                     StoreFrozen,
                     IssuerDown,
                     ProxyKilled,

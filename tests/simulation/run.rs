@@ -88,36 +88,43 @@ pub(crate) fn replay(seed: u64) {
 fn play(world: &mut World) -> Result<(), String> {
     world.run_to(world.until)?;
     world.heal();
-    // The longest lease, and the longest pause after it.
-    let quiet = 2 * world.config.issuer.timeout + s(60);
+    // The longest mark, and the longest pause after a lease.
+    let quiet = 2 * world.config.issuer.timeout + s(100);
     world.run_to(world.now + quiet)?;
     everybody_is_served(world)?;
     world.run_to(world.now + quiet)?;
     nothing_is_left(world)
 }
 
-/// Whoever is logged in gets a token from every worker.
+/// Whoever is logged in gets a token from every worker, after a few attempts: who
+/// could not refresh a moment ago pauses.
 fn everybody_is_served(world: &mut World) -> Result<(), String> {
-    for user in 0..world.users.len() {
-        for _ in 0..10 {
-            if world.users[user].session.is_none() {
-                break;
+    let workers: Vec<_> = world
+        .proxies
+        .iter()
+        .flat_map(|proxy| proxy.workers.clone())
+        .collect();
+    for _ in 0..3 {
+        for user in 0..world.users.len() {
+            if world.users[user].session.is_some() {
+                world.send(user, Kind::Api);
             }
-            world.send(user, Kind::Api);
-            world.run_to(world.now + s(6))?;
         }
+        world.run_to(world.now + s(20))?;
     }
     for user in 0..world.users.len() {
-        if world.users[user].session.is_none() {
-            continue;
-        }
-        let before = world.figures.injected;
-        world.send(user, Kind::Api);
-        world.run_to(world.now + s(6))?;
-        let key = world.users[user].session.clone();
-        let lives = key.is_some_and(|key| world.truth.is_live(&key));
-        if lives && world.figures.injected == before {
-            return Err("nothing is wrong, and a user gets no token".into());
+        for worker in &workers {
+            let before = world.figures.injected;
+            let key = world.users[user].session.clone();
+            if key.is_none() {
+                continue;
+            }
+            world.send_to(*worker, user, Kind::Api, key.clone());
+            world.run_to(world.now + s(6))?;
+            let lives = key.is_some_and(|key| world.truth.is_live(&key));
+            if lives && world.figures.injected == before {
+                return Err("nothing is wrong, and a user gets no token".into());
+            }
         }
     }
     Ok(())
@@ -131,6 +138,17 @@ fn nothing_is_left(world: &mut World) -> Result<(), String> {
         let rest = Sizes { cached: 0, ..sizes };
         if rest != empty || worker.retiring {
             return Err(format!("worker {instance} has not come to rest: {sizes:?}"));
+        }
+    }
+    for session in world.truth.sessions.values() {
+        if session
+            .untold
+            .is_some_and(|by| world.workers.contains_key(&by))
+        {
+            return Err(format!(
+                "a session has ended, and nobody said so: {:?}",
+                session.ended
+            ));
         }
     }
     if !world.streams.is_empty() {

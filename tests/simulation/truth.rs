@@ -39,10 +39,12 @@ pub(crate) struct Session {
     pub(crate) logout_told: Option<(Duration, Instance)>,
     /// Somebody has its id.
     pub(crate) named: bool,
+    /// The worker that ended it, until it has said so.
+    pub(crate) untold: Option<Instance>,
 }
 
 pub(crate) struct Holder {
-    owner: String,
+    pub(crate) owner: String,
     pub(crate) instance: Instance,
     since: Duration,
 }
@@ -53,8 +55,10 @@ struct Presentation {
     call: CallId,
     word: Word,
     written: bool,
-    /// When write-backs of what it brought were sent.
-    writes: Vec<Duration>,
+    /// The issuer did not take it.
+    refused: bool,
+    /// When write-backs of what it brought were sent that came to nothing.
+    failed: Vec<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,7 @@ impl Truth {
             logout_asked: false,
             logout_told: None,
             named,
+            untold: None,
         };
         self.sessions.insert(key, session);
     }
@@ -109,28 +114,46 @@ impl Truth {
         }
     }
 
-    pub(crate) fn write_back_sent(&mut self, now: Duration, commit: &Call) {
-        if let Some(one) = self.last(&refresh_in(&commit.args[2])) {
-            one.writes.push(now);
+    /// The issuer does not take it.
+    pub(crate) fn token_refused(&mut self, token: &str, by: Instance) {
+        if let Some(one) = self.last(token, by) {
+            one.refused = true;
         }
     }
 
-    fn last(&mut self, token: &str) -> Option<&mut Presentation> {
-        self.presentations.get_mut(token)?.last_mut()
+    /// A write-back that was sent then was not answered.
+    pub(crate) fn write_back_failed(&mut self, token: &str, by: Instance, sent: Duration) {
+        if let Some(one) = self.last(token, by) {
+            one.failed.push(sent);
+        }
+    }
+
+    fn last(&mut self, token: &str, by: Instance) -> Option<&mut Presentation> {
+        let all = self.presentations.get_mut(token)?.iter_mut().rev();
+        all.into_iter().find(|one| one.instance == by)
     }
 
     /// What the issuer gave for this token may have reached nobody.
     fn was_lost(&self, token: &str) -> bool {
         let all = self.presentations.get(token).into_iter().flatten();
-        all.into_iter()
-            .any(|one| one.word == Word::Lost || self.killed.contains(&one.instance))
+        all.into_iter().any(|one| {
+            let dead = self.killed.contains(&one.instance);
+            !one.written && (one.word == Word::Lost || dead)
+        })
     }
 
-    /// The store took none of the write-backs that were sent since then.
+    /// The store took none of the write-backs of whoever traded this token, not
+    /// even one that was sent since then.
     fn was_refused_by_the_store(&self, token: &str, since: Duration) -> bool {
-        let last = self.presentations.get(token).and_then(|all| all.last());
-        last.is_some_and(|one| !one.written && one.writes.iter().any(|sent| *sent >= since))
+        let all = self.presentations.get(token).into_iter().flatten();
+        all.into_iter()
+            .any(|one| !one.written && one.failed.iter().any(|sent| *sent >= since))
     }
+}
+
+fn member(record: &str, name: &str) -> Value {
+    let mut record: Value = serde_json::from_str(record).unwrap_or_default();
+    record[name].take()
 }
 
 /// The refresh token in a record's text.
@@ -144,19 +167,25 @@ impl World {
     pub(crate) fn presented(&mut self, instance: Instance, call: CallId, token: &str) {
         let sessions = self.truth.sessions.iter();
         let key = sessions
-            .filter(|(_, session)| session.refresh == token)
+            .filter(|(_, session)| session.named && session.refresh == token)
             .map(|(key, _)| key.clone())
             .next();
         let claimed = key.and_then(|key| Some(self.truth.holders.get(&key)?.since));
-        // Given up already: the issuer took its time.
-        let late = !self.open.contains_key(&(instance, call));
+        // Its caller has given up, or is dead: the issuer took its time.
+        let waits = self.open.contains_key(&(instance, call));
+        let late = !waits || self.truth.killed.contains(&instance);
         let truth = &mut self.truth;
         if self.issuer.rotation
             && let Some(before) = truth.presentations.get(token).and_then(|all| all.last())
         {
-            if late || before.word == Word::Lost || truth.killed.contains(&before.instance) {
+            let dead = truth.killed.contains(&before.instance);
+            let since = claimed.unwrap_or(self.now);
+            if late || !before.written && (before.word == Word::Lost || dead) {
                 self.figures.presented_again += 1;
-            } else if truth.was_refused_by_the_store(token, claimed.unwrap_or(self.now)) {
+            } else if before.refused && before.instance != instance && self.now >= since + s(2) {
+                // Cut off from the store while it looked whether that is believed.
+                self.figures.presented_again += 1;
+            } else if truth.was_refused_by_the_store(token, since) && self.now >= since + s(2) {
                 self.figures.presented_again += 1;
                 self.figures.unwritten += 1;
             } else {
@@ -178,7 +207,8 @@ impl World {
             call,
             word: if late { Word::Lost } else { Word::Open },
             written: false,
-            writes: Vec::new(),
+            refused: false,
+            failed: Vec::new(),
         });
     }
 
@@ -199,14 +229,13 @@ impl World {
             _ => &script.keys[0],
         };
         let owner = script.args.get(1).map_or("", String::as_str);
+        let holder = self.truth.holders.get(key);
+        let by_holder = holder.is_some_and(|holder| holder.owner == owner);
         match name {
             "claim" if answer.contains("\"claimed\"") => self.claimed(instance, key, owner),
             "commit" | "delete" | "release" => {
                 let lease = format!("{{{key}}}:refresh");
-                let is_owner = |holder: &Holder| holder.owner == owner;
-                if self.redis.get(self.now, &lease).is_none()
-                    && self.truth.holders.get(key).is_some_and(is_owner)
-                {
+                if self.redis.get(self.now, &lease).is_none() && by_holder {
                     self.truth.holders.remove(key);
                 }
             }
@@ -224,11 +253,18 @@ impl World {
                 let id = id.expect("a session id");
                 self.truth.add(id, user.to_owned(), text("refresh"), false);
             }
-            ("commit", Some(_), Some(record)) => {
+            ("commit", Some(old), Some(record)) => {
                 self.received(record.as_bytes());
-                self.written(key, &refresh_in(&script.args[2]), &refresh_in(record));
+                if member(old, "mark") != member(record, "mark") {
+                    self.fail("a write-back lost what another writer had written".into());
+                }
+                let presented = refresh_in(&script.args[2]);
+                self.written(instance, key, &presented, &refresh_in(record));
             }
-            ("delete", Some(record), None) => self.deleted(key, &refresh_in(record)),
+            ("delete", Some(record), None) => {
+                let by = by_holder.then_some(instance);
+                self.deleted(by, key, &refresh_in(record));
+            }
             _ => self.fail(format!("{name} of worker {instance} changed a record")),
         }
         if name != "delete" && !self.truth.is_live(key) {
@@ -270,8 +306,8 @@ impl World {
         }
     }
 
-    fn written(&mut self, key: &str, presented: &str, refresh: &str) {
-        if let Some(one) = self.truth.last(presented) {
+    fn written(&mut self, by: Instance, key: &str, presented: &str, refresh: &str) {
+        if let Some(one) = self.truth.last(presented, by) {
             one.written = true;
         }
         let expiry = self.issuer.expiry_of(refresh).unwrap_or_default();
@@ -285,14 +321,17 @@ impl World {
         }
     }
 
-    fn deleted(&mut self, key: &str, refresh: &str) {
+    /// `by`: the worker that holds the lease, if it was one.
+    fn deleted(&mut self, by: Option<Instance>, key: &str, refresh: &str) {
         let Some(session) = self.truth.sessions.get(key) else {
             return;
         };
         let fate = self.issuer.fate_of(refresh);
         let since = self.now.saturating_sub(s(3));
         let end = match fate {
-            _ if session.logout_asked || !session.named => Ok(End::LoggedOut),
+            _ if by.is_none() && (session.logout_asked || !session.named) => Ok(End::LoggedOut),
+            // By a logout that could not delete it then.
+            Some(Fate::Revoked) if session.logout_asked || !session.named => Ok(End::Refused),
             Some(Fate::Banned | Fate::Expired) => Ok(End::Refused),
             Some(Fate::Rotated) if self.truth.was_lost(refresh) => Ok(End::Lost),
             Some(Fate::Rotated) if self.truth.was_refused_by_the_store(refresh, since) => {
@@ -307,6 +346,9 @@ impl World {
                 self.figures.refused += u64::from(end == End::Refused);
                 self.say(|_| format!("  a session has ended: {end:?}"));
                 self.truth.end(self.now, key, end);
+                if let Some(session) = self.truth.sessions.get_mut(key) {
+                    session.untold = by;
+                }
             }
             Err(fate) => {
                 let fate = format!("{fate:?}").to_lowercase();
@@ -346,16 +388,60 @@ impl World {
             return;
         }
         let tag = tag.split(' ').next().unwrap_or_default();
-        let mut sessions = self.truth.sessions.values();
+        let mut sessions = self.truth.sessions.values_mut();
         let session = sessions.find(|session| session.id.tag() == tag);
-        let end = session.and_then(|session| session.ended);
+        let end = session.and_then(|session| {
+            session.untold = None;
+            session.ended
+        });
         let is_true = match end {
             None => false,
             Some((_, End::Lost)) => !text.contains("for good"),
-            Some(_) => true,
+            // A refusal after an answer that was lost says nothing else.
+            Some((_, End::Refused)) => true,
+            Some(_) => false,
         };
         if !is_true {
             self.fail(format!("the log says what is not true: {line} ({end:?})"));
+        }
+    }
+
+    /// Nobody calls the issuer without a lease that outlives the call.
+    pub(crate) fn check_lease(&mut self, instance: Instance, token: &str) {
+        let sessions = self.truth.sessions.iter();
+        // A login that was stored twice has a record that nobody can name.
+        let mut its = sessions.filter(|(_, session)| session.named && session.refresh == token);
+        let Some((key, session)) = its.next() else {
+            return;
+        };
+        let holder = self.truth.holders.get(key);
+        let is_holder = holder.is_some_and(|holder| holder.instance == instance);
+        let ends = self.redis.expires_at(&format!("{{{key}}}:refresh"));
+        let lasts = ends.is_some_and(|ends| ends >= self.now + self.config.issuer.timeout);
+        if session.ended.is_none() && !(is_holder && lasts) {
+            self.fail(format!(
+                "worker {instance} calls the issuer without a lease for it"
+            ));
+        }
+    }
+
+    /// Who has come to rest holds no lease.
+    pub(crate) fn check_leases(&mut self) {
+        let mut left = None;
+        for (key, holder) in &self.truth.holders {
+            let worker = self.workers.get(&holder.instance);
+            if worker.is_some_and(|worker| worker.relay.is_idle()) {
+                // Or one that ends with this millisecond.
+                let lease = self
+                    .redis
+                    .get(self.now + ms(1), &format!("{{{key}}}:refresh"));
+                if lease == Some(&format!("1:{}", holder.owner)) {
+                    left = Some(holder.instance);
+                }
+            }
+        }
+        if let Some(instance) = left {
+            self.fail(format!("worker {instance} is idle, and has a lease"));
         }
     }
 

@@ -16,7 +16,18 @@ use super::world::{Event, Instance, World, ms, s};
 pub(crate) struct User {
     /// The key of the session that its cookie names.
     pub(crate) session: Option<String>,
+    /// The one before: a tab that does not know yet.
+    before: Option<String>,
     logins: u32,
+}
+
+impl User {
+    /// This session is over; one tab goes on with it.
+    fn forget(&mut self, key: &str) {
+        if self.session.as_deref() == Some(key) {
+            self.before = self.session.take();
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +58,10 @@ impl World {
             _ => self.dice.millis(10_000, 40_000),
         };
         self.later(pause, Event::Act(user));
+        if self.users[user].before.is_some() && self.dice.permille(400) {
+            let key = self.users[user].before.clone();
+            self.send_with(user, Kind::Api, key);
+        }
         let Some(key) = self.users[user].session.clone() else {
             return match self.dice.permille(500) {
                 true => self.log_in(user),
@@ -100,22 +115,32 @@ impl World {
     }
 
     pub(crate) fn send(&mut self, user: usize, kind: Kind) {
-        let up: Vec<_> = self
-            .proxies
-            .iter()
-            .filter(|proxy| !proxy.workers.is_empty())
-            .collect();
-        if up.is_empty() {
-            return;
+        let key = self.users[user].session.clone();
+        self.send_with(user, kind, key);
+    }
+
+    /// With the cookie of this session.
+    fn send_with(&mut self, user: usize, kind: Kind, key: Option<String>) {
+        let up = self.proxies.iter().flat_map(|proxy| &proxy.workers);
+        let up: Vec<_> = up.copied().collect();
+        if !up.is_empty() {
+            let instance = self.dice.one_of(&up);
+            self.send_to(instance, user, kind, key);
         }
-        let workers = &up[self.dice.below(up.len())].workers;
-        let instance = workers[self.dice.below(workers.len())];
+    }
+
+    pub(crate) fn send_to(
+        &mut self,
+        instance: Instance,
+        user: usize,
+        kind: Kind,
+        key: Option<String>,
+    ) {
         let Some(worker) = self.workers.get_mut(&instance) else {
             return;
         };
         worker.last_stream += 1;
         let stream = StreamId(worker.last_stream);
-        let key = self.users[user].session.clone();
         let (method, path) = match &kind {
             Kind::Api => ("GET", "/api/x"),
             Kind::Login { .. } => ("POST", "/auth/login"),
@@ -266,7 +291,7 @@ impl World {
                 (_, Some((at, _))) if waits.asked > at => {
                     Some("a token was sent by the worker that has answered a logout".to_owned())
                 }
-                (Some((at, end)), _) if waits.asked > at + last => {
+                (Some((at, end)), _) if self.now > at + last => {
                     Some(format!("a token was sent long after the end ({end:?})"))
                 }
                 _ => None,
@@ -298,10 +323,7 @@ impl World {
                 if self.truth.is_live(&key) {
                     self.fail("a user is told that a session has ended, and it lives".into());
                 }
-                let user = &mut self.users[waits.user];
-                if user.session.as_ref() == Some(&key) {
-                    user.session = None;
-                }
+                self.users[waits.user].forget(&key);
             }
             Problem::StoreUnavailable | Problem::IssuerUnavailable | Problem::RefreshTimeout => {}
             other => self.fail(format!("a request was refused: {other:?}")),
@@ -316,7 +338,8 @@ impl World {
                 match self.truth.sessions.get_mut(&key) {
                     Some(session) => {
                         session.named = true;
-                        self.users[waits.user].session = Some(key);
+                        let user = &mut self.users[waits.user];
+                        user.before = user.session.replace(key);
                     }
                     None => self.fail("a login without a session".into()),
                 }
@@ -332,10 +355,7 @@ impl World {
                 if let Some(session) = self.truth.sessions.get_mut(&key) {
                     session.logout_told = Some((now, instance));
                 }
-                let user = &mut self.users[waits.user];
-                if user.session.as_ref() == Some(&key) {
-                    user.session = None;
-                }
+                self.users[waits.user].forget(&key);
             }
             (Kind::Look, "session") | (Kind::Login { .. }, "login_refused") => {}
             (kind, word) => self.fail(format!("{kind:?} was answered {word}")),
@@ -355,7 +375,7 @@ impl World {
         self.say(|_| format!("{name} logs out at the application"));
         self.redis.remove(key);
         self.truth.end(self.now, key, End::LoggedOut);
-        self.users[user].session = None;
+        self.users[user].forget(key);
     }
 }
 

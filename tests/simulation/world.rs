@@ -46,6 +46,8 @@ pub(crate) struct Proxy {
     pub(crate) workers: Vec<Instance>,
     /// How far its system clock is ahead.
     pub(crate) skew: Duration,
+    /// It alone does not reach the store.
+    pub(crate) cut_off: bool,
 }
 
 pub(crate) enum Event {
@@ -81,6 +83,8 @@ pub(crate) struct Open {
     pub(crate) is_store: bool,
     /// The refresh token that it presents.
     pub(crate) presents: Option<String>,
+    /// The refresh token whose successor it writes back, and since when.
+    pub(crate) writes: Option<(String, Duration)>,
     pub(crate) name: &'static str,
 }
 
@@ -187,6 +191,7 @@ impl World {
             world.proxies.push(Proxy {
                 workers: Vec::new(),
                 skew,
+                cut_off: false,
             });
             world.start(world.proxies.len() - 1);
         }
@@ -415,6 +420,7 @@ impl World {
         let done = |worker: &Worker| worker.retiring && worker.relay.is_idle();
         self.workers.retain(|_, worker| !done(worker));
         self.check_expiries();
+        self.check_leases();
         let mut waiting: HashMap<Instance, usize> = HashMap::new();
         for (instance, _) in self.streams.keys() {
             *waiting.entry(*instance).or_default() += 1;

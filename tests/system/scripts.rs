@@ -160,10 +160,10 @@ fn commit(owner: &str, read: &str, write: &str, ttl: Option<u64>) -> Command {
     }
 }
 
-fn release(owner: &str, void: bool) -> Command {
+fn release(owner: &str) -> Command {
     Command::Release {
         owner: owner.into(),
-        void: void.then_some(LIFE),
+        void: LIFE,
         token: token(OLD),
         unknown: false,
     }
@@ -173,7 +173,7 @@ fn release(owner: &str, void: bool) -> Command {
 fn give_up(owner: &str) -> Command {
     Command::Release {
         owner: owner.into(),
-        void: None,
+        void: LIFE,
         token: token(OLD),
         unknown: true,
     }
@@ -294,28 +294,27 @@ fn a_session_that_was_logged_out_does_not_come_back() {
 fn nobody_releases_the_lease_of_another() {
     let bench = Bench::with_record(OLD, "100");
     bench.ask(&claim("one", OLD));
-    assert_eq!(bench.ask(&release("two", false)), StoreAnswer::Released);
-    assert_eq!(bench.ask(&release("two", true)), StoreAnswer::Released);
+    assert_eq!(bench.ask(&release("two")), StoreAnswer::Released);
     assert_eq!(bench.lease().as_deref(), Some("1:one"));
     bench.ask(&commit("two", OLD, NEW, Some(500)));
     assert_eq!(bench.lease().as_deref(), Some("1:one"));
     bench.ask(&delete("two", NEW));
     assert_eq!(bench.lease().as_deref(), Some("1:one"));
-    bench.ask(&release("one", false));
+    bench.ask(&release("one"));
     assert_eq!(bench.lease(), None);
 }
 
 #[test]
 fn a_claim_that_arrives_after_its_owner_gave_up_is_void_and_blocks_nobody() {
     let bench = Bench::with_record(OLD, "100");
-    bench.ask(&release("one", true));
+    bench.ask(&release("one"));
     assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Void);
     let mark = format!("{LEASE}:one");
     assert!((1..=40_000).contains(&bench.pttl(&mark)));
     assert_eq!(bench.ask(&claim("two", OLD)), CLAIMED);
     assert_eq!(bench.lease().as_deref(), Some("1:two"));
     assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Void);
-    bench.ask(&release("two", false));
+    bench.ask(&release("two"));
     assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Void);
     assert_eq!(bench.lease(), None);
 }
@@ -324,7 +323,7 @@ fn a_claim_that_arrives_after_its_owner_gave_up_is_void_and_blocks_nobody() {
 fn a_claim_that_was_carried_out_before_its_owner_gave_up_is_undone() {
     let bench = Bench::with_record(OLD, "100");
     bench.ask(&claim("one", OLD));
-    bench.ask(&release("one", true));
+    bench.ask(&release("one"));
     assert_eq!(bench.ask(&claim("two", OLD)), CLAIMED);
 }
 
@@ -332,12 +331,12 @@ fn a_claim_that_was_carried_out_before_its_owner_gave_up_is_undone() {
 #[test]
 fn an_attempt_is_noted_until_it_is_known_how_it_ended() {
     let bench = Bench::with_record(OLD, "100");
-    for end in [
-        release("one", false),
-        commit("one", OLD, OLD, None),
-        delete("one", OLD),
+    for (owner, end) in [
+        ("one", release("one")),
+        ("two", commit("two", OLD, OLD, None)),
+        ("three", delete("three", OLD)),
     ] {
-        assert_eq!(bench.ask(&claim("one", OLD)), CLAIMED);
+        assert_eq!(bench.ask(&claim(owner, OLD)), CLAIMED);
         let ttl = bench.pttl(NOTE);
         assert!((499_000..=500_000).contains(&ttl), "{ttl}");
         bench.ask(&end);
@@ -353,7 +352,7 @@ fn the_next_owner_learns_of_an_answer_that_was_lost() {
     let lost = StoreAnswer::Claimed(Earlier::Lost);
     assert_eq!(bench.ask(&claim("two", OLD)), lost);
     assert_eq!(bench.ask(&claim("two", OLD)), lost, "also when asked again");
-    bench.ask(&release("two", false));
+    bench.ask(&release("two"));
     assert_eq!(bench.ask(&claim("three", OLD)), lost, "and by the next");
     let ttl = bench.pttl(NOTE);
     assert!((499_000..=500_000).contains(&ttl), "{ttl}");
@@ -366,7 +365,7 @@ fn the_next_owner_learns_of_one_that_vanished() {
     bench.redis.delete(LEASE); // as if it had run out
     let cut_off = StoreAnswer::Claimed(Earlier::CutOff);
     assert_eq!(bench.ask(&claim("two", OLD)), cut_off);
-    bench.ask(&release("two", false));
+    bench.ask(&release("two"));
     assert_eq!(bench.ask(&claim("three", OLD)), cut_off);
     bench.ask(&give_up("three"));
     let lost = StoreAnswer::Claimed(Earlier::Lost);
@@ -390,7 +389,7 @@ fn an_owner_who_comes_late_does_not_touch_the_note_of_the_next() {
     bench.ask(&claim("two", OLD));
     let note = bench.redis.get(NOTE);
     bench.ask(&give_up("one"));
-    bench.ask(&release("one", false));
+    bench.ask(&release("one"));
     assert_eq!(bench.redis.get(NOTE), note);
     bench.ask(&commit("two", OLD, NEW, Some(500)));
     bench.ask(&claim("three", NEW));

@@ -22,7 +22,7 @@ fn a_session_that_a_lost_answer_ends_is_not_one_that_the_issuer_ended() {
     assert_eq!(world.ask_and_wait(1, &alice), "session_ended");
     assert_eq!(world.count(Metric::SessionsLost), 1);
     assert_eq!(world.count(Metric::SessionsDeleted), 0);
-    assert!(world.logged(Level::Error, "that attempt has spent it"));
+    assert!(world.logged(Level::Error, "which has probably spent it"));
     assert_eq!(world.store.get(&note(&alice)), None);
     world.finish();
 }
@@ -79,6 +79,8 @@ fn a_holder_that_outlives_its_lease_is_given_time_to_store_what_it_got() {
     assert!(world.held(stream) <= ms(2100));
     assert_eq!(world.made(Target::Refresh).len(), 1);
     assert_eq!(world.count(Metric::RefreshCutOff), 0);
+    world.run_for(ms(10));
+    assert_eq!(world.store.get(&alice.lease()), None, "given back");
     world.finish();
     assert_eq!(world.store.get(&note(&alice)), None);
 }
@@ -116,5 +118,95 @@ fn nobody_needs_to_wait_for_the_lease_of_a_holder_that_left_no_word() {
         "it goes on for the next"
     );
     world.end_outage();
+    world.finish();
+}
+
+#[test]
+fn a_deletion_that_was_carried_out_without_an_answer_is_told_all_the_same() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    let refresh = world.refresh_token(&alice);
+    world.issuer.end(&refresh);
+    world.plan(Target::Delete, Fate::UNANSWERED);
+    world.plan(Target::Delete, Fate::UNANSWERED);
+    let stream = world.ask(0, &alice);
+    world.run_until_decided();
+    assert_eq!(world.outcome(stream), "store_unavailable");
+    world.run_for(s(2));
+    assert_eq!(world.count(Metric::SessionsDeleted), 1);
+    world.finish();
+}
+
+#[test]
+fn a_logout_just_before_the_deletion_is_no_end_by_the_issuer() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    let refresh = world.refresh_token(&alice);
+    world.issuer.end(&refresh);
+    world.plan(Target::Delete, Fate::slow(ms(100)));
+    let stream = world.ask(0, &alice);
+    while world.made(Target::Delete).is_empty() {
+        world.run_for(ms(10));
+    }
+    world.log_out(&alice);
+    world.run_until_decided();
+    assert_eq!(world.outcome(stream), "session_ended");
+    assert_eq!(world.count(Metric::SessionsDeleted), 0);
+    world.finish();
+}
+
+#[test]
+fn an_answer_from_before_a_logout_does_not_bring_the_session_back() {
+    let mut world = World::with(1, |config| config.cache.max_age = s(60));
+    let alice = world.log_in_expired("alice");
+    world.plan(Target::Read, Fate::slow(ms(1)));
+    // Executed at once, answered late.
+    let late = Fate::Takes {
+        there: ms(1),
+        back: ms(400),
+    };
+    world.plan(Target::Claim, late);
+    world.ask(0, &alice);
+    world.run_for(ms(5));
+    world.rotate_elsewhere(&alice);
+    let stream = world.ask(0, &alice);
+    world.run_for(ms(20));
+    world.log_out(&alice);
+    world.run_until_decided();
+    assert_eq!(world.outcome(stream), "session_ended");
+    world.finish();
+}
+
+#[test]
+fn a_store_that_reads_and_does_not_write_is_not_flooded_with_releases() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    world.set_outage(
+        &[Target::Claim, Target::Release],
+        Fate::Redis("OOM command not allowed"),
+    );
+    for _ in 0..200 {
+        world.ask(0, &alice);
+        world.run_for(ms(100));
+    }
+    assert!(world.sizes(0).calls <= 8, "{:?}", world.sizes(0));
+    world.calls.clear();
+    world.run_for(s(20));
+    let releases = world.made(Target::Release).len();
+    assert!(releases < 40, "{releases} in 20 s");
+    world.end_outage();
+    world.finish();
+}
+
+/// Found by the simulator (`tests/simulation`).
+#[test]
+fn a_deletion_that_is_repeated_is_told_all_the_same() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    let refresh = world.refresh_token(&alice);
+    world.issuer.end(&refresh);
+    world.plan(Target::Delete, Fate::UNANSWERED);
+    assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
+    assert_eq!(world.count(Metric::SessionsDeleted), 1);
     world.finish();
 }

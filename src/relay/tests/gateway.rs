@@ -141,7 +141,7 @@ fn a_release_that_fails_is_repeated_until_the_store_answers() {
         "a retired relay is not dropped meanwhile"
     );
     world.end_outage();
-    world.run_for(s(2));
+    world.run_for(s(8));
     assert_eq!(world.ask_and_wait(1, &alice), "refreshed");
     world.finish();
 }

@@ -123,6 +123,24 @@ fn every_worker_pauses_by_itself() {
 }
 
 #[test]
+fn tokens_of_another_worker_show_that_the_issuer_is_back() {
+    let mut world = World::new(2);
+    world.issuer.access_life = s(5);
+    let alice = world.log_in_expired("alice");
+    world.plan(Target::Refresh, Fate::RetryAfter(429, "60"));
+    assert_eq!(world.ask_and_wait(0, &alice), "issuer_unavailable");
+    world.run_for(ms(10));
+    assert_eq!(world.ask_and_wait(1, &alice), "refreshed");
+    world.run_for(s(3));
+    assert_eq!(world.ask_and_wait(0, &alice), "store");
+    world.run_for(s(1));
+    let calls = world.made(Target::Refresh);
+    let workers: Vec<_> = calls.iter().map(|call| call.worker).collect();
+    assert_eq!(workers, [0, 1, 0], "ahead of the expiry, in the background");
+    world.finish();
+}
+
+#[test]
 fn a_time_out_is_counted_as_an_unknown_outcome_and_ends_nothing() {
     let mut world = World::new(1);
     let alice = world.log_in_expired("alice");
