@@ -89,6 +89,9 @@ counters! {
     RefreshMisconfigured = "refresh.misconfigured",
     /// Refreshes whose answer was lost: the issuer may have rotated.
     RefreshOutcomeUnknown = "refresh_outcome_unknown",
+    /// Refresh tokens presented again because whoever presented them before left no
+    /// word of how that ended.
+    RefreshCutOff = "refresh.cut_off",
     /// Write-backs that had to be repeated.
     WritebackRetries = "writeback.retries",
     /// Write-backs given up because the refresh token expired meanwhile.
@@ -97,6 +100,9 @@ counters! {
     Revocations = "revocations",
     /// Records deleted because the issuer refused their refresh token for good.
     SessionsDeleted = "sessions.deleted",
+    /// Records deleted because the issuer refused a refresh token that an attempt
+    /// without an answer had spent.
+    SessionsLost = "sessions.lost",
 }
 
 impl From<Problem> for Metric {

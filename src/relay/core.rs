@@ -41,7 +41,12 @@ pub(super) struct Core {
     notices: Notices,
     calls: HashMap<CallId, Pending>,
     last_call: u64,
+    /// Releases that the store did not answer, and when to try them again.
+    releases: VecDeque<(Duration, StoreCall)>,
 }
+
+/// Until a release that the store did not answer is tried again.
+const RELEASE_RETRY: Duration = Duration::from_millis(500);
 
 /// Who made a call, and is told how it ended.
 #[derive(Clone, Debug)]
@@ -74,6 +79,8 @@ struct StoreCall {
     repeated: bool,
     /// An earlier attempt may still be carried out.
     unsure: bool,
+    /// When this command is of no use any more, on [`Now::mono`].
+    until: Option<Duration>,
 }
 
 /// What an answer means to the caller.
@@ -115,6 +122,7 @@ impl Core {
             notices: Notices::default(),
             calls: HashMap::new(),
             last_call: 0,
+            releases: VecDeque::new(),
         }
     }
 
@@ -124,12 +132,11 @@ impl Core {
     }
 
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || !self.releases.is_empty()
     }
 
-    #[cfg(test)]
     pub(super) fn calls_under_way(&self) -> usize {
-        self.calls.len()
+        self.calls.len() + self.releases.len()
     }
 
     pub(super) fn count(&mut self, metric: Metric) {
@@ -139,6 +146,19 @@ impl Core {
     pub(super) fn tell(&mut self, now: Now, level: Level, subject: Subject, text: &str) {
         self.notices
             .tell(&mut self.out, now.mono, level, subject, text);
+    }
+
+    /// Tells of one session, which the line names by its [tag](SessionId::tag).
+    pub(super) fn tell_of(
+        &mut self,
+        now: Now,
+        level: Level,
+        subject: Subject,
+        id: &SessionId,
+        text: &str,
+    ) {
+        let line = format!("{text}; session={}", id.tag());
+        self.tell(now, level, subject, &line);
     }
 
     pub(super) fn resume(&mut self, stream: StreamId, verdict: Verdict) {
@@ -182,6 +202,7 @@ impl Core {
             form: Form::Digest,
             repeated: false,
             unsure: false,
+            until: None,
         });
     }
 
@@ -277,6 +298,10 @@ impl Core {
                 self.send_again(call);
                 return None;
             }
+            if matches!(call.command, Command::Release { .. }) {
+                self.release_later(now, call);
+                return None;
+            }
         }
         let event = Event::Stored {
             id: call.id,
@@ -285,6 +310,28 @@ impl Core {
             unsure: call.unsure,
         };
         Some((call.caller, event))
+    }
+
+    /// A lease that is not given back blocks its session until it runs out, and so
+    /// long it is tried again.
+    fn release_later(&mut self, now: Now, mut call: StoreCall) {
+        let until = *call.until.get_or_insert(now.mono + self.lease_life());
+        if now.mono < until {
+            call.repeated = false;
+            self.releases.push_back((now.mono + RELEASE_RETRY, call));
+        }
+    }
+
+    /// Time passed: releases that are due.
+    pub(super) fn on_time(&mut self, now: Now) {
+        while let Some((_, call)) = self.releases.pop_front_if(|(at, _)| *at <= now.mono) {
+            self.send_store(call);
+        }
+    }
+
+    /// When time next matters.
+    pub(super) fn next_wake(&self) -> Option<Duration> {
+        self.releases.front().map(|(at, _)| *at)
     }
 
     /// The operator is told of a record that is of no use.

@@ -1,6 +1,6 @@
-//! A refresh: lease, issuer, back-off (contract, sections 6.1 to 6.3 and 6.5 to
-//! 6.7). How it is written back stands in [`super::writeback`], what a refusal
-//! leads to in [`super::refusal`].
+//! A refresh: its steps, the issuer, back-off (contract, sections 6.1, 6.3, 6.6 and
+//! 6.7). The lease stands in [`super::lease`], how new tokens are written back in
+//! [`super::writeback`], what a refusal leads to in [`super::refusal`].
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,18 +17,9 @@ use crate::callout::CalloutResult;
 use crate::issuer::RefreshAnswer;
 use crate::metrics::Metric;
 use crate::redacted::Redacted;
-use crate::reply::Problem;
-use crate::store::{Command, StoreAnswer, StoreError};
+use crate::store::{Command, Earlier, StoreAnswer, StoreError, TokenDigest};
 use crate::time::Now;
-use crate::tokens::{Freshness, IssuedTokens, Record, RecordError};
-
-/// The holder does not call the issuer unless the lease outlives that call by
-/// this much.
-const LEASE_RESERVE: Duration = Duration::from_secs(1);
-
-/// Bounds of the time between two looks at a lease that another holds.
-const LOOK_MIN: Duration = Duration::from_millis(25);
-const LOOK_MAX: Duration = Duration::from_millis(200);
+use crate::tokens::{Freshness, IssuedTokens, Record};
 
 /// Bounds of the pause after the issuer could not answer.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -42,11 +33,19 @@ pub(super) struct Flight {
     /// The record whose refresh token is, or is to be, presented; what the
     /// store must still hold.
     pub(super) base: Rc<Record>,
+    /// That refresh token.
+    pub(super) token: TokenDigest,
     pub(super) step: Step,
     /// A claim went unanswered and may still be carried out.
     pub(super) unsure: bool,
     /// How often another was found holding the lease.
-    looks: u32,
+    pub(super) looks: u32,
+    /// What the store knows of earlier attempts with this token.
+    pub(super) earlier: Earlier,
+    /// Whoever had the lease before was given time to come back.
+    pub(super) yielded: bool,
+    /// It is not known whether the issuer took the token.
+    pub(super) unknown: bool,
 }
 
 /// Where a flight is.
@@ -56,6 +55,9 @@ pub(super) enum Step {
     Claiming { since: Duration },
     /// Another holds the lease; look again at `look_at`.
     Waiting { look_at: Duration },
+    /// The lease is ours, but whoever had it before left no word: it has until
+    /// then to store what it got.
+    Yielding { until: Duration },
     /// The issuer was called.
     Issuing,
     /// The new tokens are being written back.
@@ -80,6 +82,7 @@ impl Flight {
     pub(super) fn wake_at(&self) -> Option<Duration> {
         match &self.step {
             Step::Waiting { look_at } => Some(*look_at),
+            Step::Yielding { until } => Some(*until),
             Step::Committing(committing) => committing.retry_at,
             Step::Confirming(confirming) => confirming.read_at,
             Step::Claiming { .. } | Step::Issuing | Step::Deleting(_) => None,
@@ -104,38 +107,15 @@ impl Entry {
         self.flight = Some(Flight {
             owner: core.random.token().into(),
             base: known.record.clone(),
+            token: TokenDigest::of(known.record.refresh().unwrap_or(&Redacted::default())),
             step: Step::Claiming { since: now.mono },
             unsure: false,
             looks: 0,
+            earlier: Earlier::None,
+            yielded: false,
+            unknown: false,
         });
-        self.claim(core);
-    }
-
-    /// Sends a claim for the flight's record.
-    pub(super) fn claim(&self, core: &mut Core) {
-        let Some(flight) = &self.flight else {
-            return;
-        };
-        let command = Command::Claim {
-            owner: flight.owner.clone(),
-            life: core.lease_life(),
-            record: text(&flight.base),
-        };
-        core.ask_store(&self.id, &self.key, command);
-    }
-
-    /// Ends the flight; its lease, if it may have one, is given back.
-    pub(super) fn end_flight(&mut self, core: &mut Core, holds_lease: bool) {
-        let Some(flight) = self.flight.take() else {
-            return;
-        };
-        if holds_lease || flight.unsure {
-            let command = Command::Release {
-                owner: flight.owner,
-                void: flight.unsure.then(|| core.lease_life()),
-            };
-            core.ask_store(&self.id, &self.key, command);
-        }
+        self.claim(core, now);
     }
 
     /// A command of the flight was answered.
@@ -174,113 +154,8 @@ impl Entry {
             Step::Committing(_) => self.on_commit(core, now, answer),
             Step::Confirming(_) => self.on_confirm(core, now, answer),
             Step::Deleting(_) => self.on_delete(core, now, answer),
-            Step::Waiting { .. } | Step::Issuing => {}
+            Step::Waiting { .. } | Step::Yielding { .. } | Step::Issuing => {}
         }
-    }
-
-    fn on_claim(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        since: Duration,
-        answer: Result<StoreAnswer, StoreError>,
-    ) {
-        match answer {
-            Ok(StoreAnswer::Claimed) => self.on_claimed(core, now, since),
-            Ok(StoreAnswer::Held(left)) => self.on_held(core, now, left),
-            Ok(StoreAnswer::Changed(found)) => {
-                core.count(Metric::LeaseChanged);
-                self.on_changed(core, now, found.expose());
-            }
-            Ok(StoreAnswer::Gone) => {
-                self.end_flight(core, false);
-                self.end(core);
-            }
-            Ok(_) | Err(_) => {
-                if let Some(flight) = &mut self.flight {
-                    flight.unsure = true;
-                }
-                self.end_flight(core, false);
-                self.be_quiet(now);
-                if self.is_stale(core, now) {
-                    self.answer_all(core, Problem::StoreUnavailable, None);
-                }
-            }
-        }
-    }
-
-    /// Another worker or proxy, or another writer, was faster.
-    fn on_changed(&mut self, core: &mut Core, now: Now, found: &str) {
-        let Some(flight) = &self.flight else {
-            return;
-        };
-        let base = flight.base.clone();
-        let awaited = flight.looks > 0;
-        self.end_flight(core, false);
-        if found == base.text().expose() {
-            // The store holds more than its gateway shows (Webdis cuts at a NUL):
-            // this record can never be compared, nor written back.
-            self.misunderstand(core, now, RecordError::Unfaithful);
-            return;
-        }
-        let Some(record) = self.understand(core, now, found) else {
-            return;
-        };
-        let record = Rc::new(record);
-        if awaited && record.access() != base.access() {
-            // A moment ago the old token was there: this one is just received.
-            self.received = Some(Received {
-                at: now.mono,
-                record: record.clone(),
-            });
-        }
-        let source = if awaited {
-            Source::Held
-        } else {
-            Source::Changed
-        };
-        self.learn(record, now, source);
-    }
-
-    fn on_claimed(&mut self, core: &mut Core, now: Now, since: Duration) {
-        core.count(Metric::LeaseClaimed);
-        let Some(flight) = &mut self.flight else {
-            return;
-        };
-        let base = flight.base.clone();
-        let Some(refresh) = base.refresh() else {
-            self.end_flight(core, true);
-            return;
-        };
-        let lease_end = since + core.lease_life();
-        if now.mono + core.issuer_timeout + LEASE_RESERVE > lease_end {
-            // The claim took too long: the lease might end before the call.
-            self.end_flight(core, true);
-            return;
-        }
-        flight.step = Step::Issuing;
-        core.ask_issuer(&self.id, refresh);
-        self.confirm(&base, now);
-    }
-
-    /// Another worker or proxy refreshes. Whoever waits looks again, once per
-    /// worker and session.
-    pub(super) fn on_held(&mut self, core: &mut Core, now: Now, left: Duration) {
-        core.count(Metric::LeaseHeld);
-        if self.parked.is_empty() || !self.is_stale(core, now) {
-            self.end_flight(core, false);
-            self.be_quiet(now);
-            return;
-        }
-        let Some(flight) = &mut self.flight else {
-            return;
-        };
-        let high = (LOOK_MIN * 2u32.saturating_pow(flight.looks + 1)).min(LOOK_MAX);
-        let pause = core.random.between(LOOK_MIN, high);
-        flight.looks = (flight.looks + 1).min(8);
-        // A lease that is about to end need not be waited for longer.
-        let look_at = now.mono + pause.min(left.max(LOOK_MIN));
-        flight.step = Step::Waiting { look_at };
     }
 
     /// The issuer's refresh endpoint answered the flight's call.
@@ -293,7 +168,7 @@ impl Entry {
             RefreshAnswer::Accepted { tokens, doubt } => {
                 if let Some(why) = doubt {
                     let text = format!("the issuer accepted a refresh, but: {why}");
-                    core.tell(now, Level::Error, Subject::RefreshFailed, &text);
+                    core.tell_of(now, Level::Error, Subject::RefreshFailed, &self.id, &text);
                 }
                 self.on_accepted(core, now, tokens);
             }
@@ -307,7 +182,7 @@ impl Entry {
             } => {
                 core.count(Metric::RefreshUnavailable);
                 let text = "the issuer could not answer a refresh; the session is kept";
-                core.tell(now, Level::Warn, Subject::RefreshFailed, text);
+                core.tell_of(now, Level::Warn, Subject::RefreshFailed, &self.id, text);
                 self.on_unavailable(core, now, retry_after, outcome_unknown);
             }
             RefreshAnswer::Misconfigured {
@@ -319,7 +194,7 @@ impl Entry {
                     "the issuer answered a refresh as none of its kind does; check issuer.preset, \
                      issuer.paths and issuer.authority: {why}"
                 );
-                core.tell(now, Level::Error, Subject::RefreshFailed, &text);
+                core.tell_of(now, Level::Error, Subject::RefreshFailed, &self.id, &text);
                 self.on_unavailable(core, now, None, outcome_unknown);
             }
         }
@@ -334,7 +209,7 @@ impl Entry {
         if record.freshness(now.unix, &core.refresh) == Freshness::Stale {
             let text = "the issuer's new access token looks expired already; it is sent all the \
                         same: compare the clocks of proxy and issuer";
-            core.tell(now, Level::Warn, Subject::ClockSkew, text);
+            core.tell_of(now, Level::Warn, Subject::ClockSkew, &self.id, text);
         }
         self.received = Some(Received {
             at: now.mono,
@@ -366,7 +241,10 @@ impl Entry {
             core.count(Metric::RefreshOutcomeUnknown);
             let text = "the answer to a refresh was lost: if the issuer rotated, this session's \
                         refresh token is spent";
-            core.tell(now, Level::Warn, Subject::OutcomeUnknown, text);
+            core.tell_of(now, Level::Warn, Subject::OutcomeUnknown, &self.id, text);
+        }
+        if let Some(flight) = &mut self.flight {
+            flight.unknown = outcome_unknown || flight.earlier != Earlier::None;
         }
         let delay = self
             .pause
@@ -392,9 +270,9 @@ impl Entry {
         }
         match &mut flight.step {
             Step::Waiting { .. } if self.parked.is_empty() => self.end_flight(core, false),
-            Step::Waiting { .. } => {
+            Step::Waiting { .. } | Step::Yielding { .. } => {
                 flight.step = Step::Claiming { since: now.mono };
-                self.claim(core);
+                self.claim(core, now);
             }
             Step::Committing(committing) => {
                 committing.retry_at = None;
@@ -402,7 +280,7 @@ impl Entry {
             }
             Step::Confirming(confirming) => {
                 confirming.read_at = None;
-                self.claim(core);
+                self.claim(core, now);
             }
             Step::Claiming { .. } | Step::Issuing | Step::Deleting(_) => {}
         }

@@ -75,6 +75,7 @@ impl Relay {
             Input::Answer { call, result } => self.on_answer(now, call, result),
             Input::StreamGone { stream } => self.on_stream_gone(now, stream),
             Input::Timeout => {
+                self.core.on_time(now);
                 self.endpoints.on_time(&mut self.core, now);
                 for id in self.timers.due(now.mono) {
                     self.with_entry(now, &id, |entry, core| entry.on_time(core, now));
@@ -95,7 +96,11 @@ impl Relay {
 
     /// When (on [`Now::mono`]) to come with [`Input::Timeout`], if at all.
     pub fn wake_at(&self) -> Option<Duration> {
-        let wakes = [self.timers.next(), self.endpoints.next_wake()];
+        let wakes = [
+            self.timers.next(),
+            self.endpoints.next_wake(),
+            self.core.next_wake(),
+        ];
         wakes.into_iter().flatten().min()
     }
 
@@ -107,8 +112,7 @@ impl Relay {
     }
 
     /// How much is remembered.
-    #[cfg(test)]
-    pub(crate) fn sizes(&self) -> Sizes {
+    pub fn sizes(&self) -> Sizes {
         Sizes {
             active: self.active.len(),
             cached: self.cache.as_ref().map_or(0, LruCache::len),
@@ -329,16 +333,22 @@ impl Relay {
 }
 
 /// The lengths of all that can grow.
-#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sizes {
-    pub(super) active: usize,
-    pub(super) cached: usize,
-    pub(super) waiting: usize,
-    pub(super) timers: usize,
-    pub(super) calls: usize,
-    pub(super) outputs: usize,
-    pub(super) visits: usize,
+pub struct Sizes {
+    /// Sessions with something going on.
+    pub active: usize,
+    /// Records at rest.
+    pub cached: usize,
+    /// Requests that wait for their session.
+    pub waiting: usize,
+    /// Sessions that are to be looked at again.
+    pub timers: usize,
+    /// Calls under way, and releases that are to be tried again.
+    pub calls: usize,
+    /// Outputs that nobody has taken yet.
+    pub outputs: usize,
+    /// What is remembered of requests at the endpoints.
+    pub visits: usize,
 }
 
 fn refuse(problem: Problem) -> Verdict {

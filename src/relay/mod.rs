@@ -9,6 +9,7 @@ mod core;
 mod endpoints;
 mod entry;
 mod flight;
+mod lease;
 mod machine;
 mod notices;
 mod random;
@@ -21,7 +22,7 @@ mod tests;
 
 use std::rc::Rc;
 
-pub use self::machine::Relay;
+pub use self::machine::{Relay, Sizes};
 
 use crate::callout::{Callout, CalloutResult};
 use crate::metrics::Metric;

@@ -8,8 +8,10 @@ use log::Level;
 
 use super::Output;
 
-/// At most one line per subject and second.
+/// A subject may speak this often within an interval: once, but of sessions each
+/// by its name, as long as they are few.
 const INTERVAL: Duration = Duration::from_secs(1);
+const SESSIONS: u32 = 20;
 
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +24,38 @@ pub(super) enum Subject {
     ClockSkew,
     WritebackDelayed,
     SessionEnded,
+    SessionLost,
+    CutOff,
     RevocationFailed,
     LoginFailed,
     BodyMissing,
 }
 
+impl Subject {
+    fn lines(self) -> u32 {
+        match self {
+            Self::OutcomeUnknown | Self::SessionEnded | Self::SessionLost | Self::CutOff => {
+                SESSIONS
+            }
+            _ => 1,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Tally {
-    last: Option<Duration>,
+    /// When the interval began.
+    since: Option<Duration>,
+    lines: u32,
     suppressed: u64,
 }
 
 /// Counts the lines of each subject.
 #[derive(Debug, Default)]
-pub(super) struct Notices([Tally; 11]);
+pub(super) struct Notices([Tally; 13]);
 
 impl Notices {
-    /// Logs the line unless its subject was logged within the last second.
+    /// Logs the line unless its subject has said enough within the last second.
     pub(super) fn tell(
         &mut self,
         out: &mut VecDeque<Output>,
@@ -50,18 +67,20 @@ impl Notices {
         let Some(tally) = self.0.get_mut(subject as usize) else {
             return;
         };
-        if tally.last.is_some_and(|last| mono < last + INTERVAL) {
+        if tally.since.is_none_or(|since| mono >= since + INTERVAL) {
+            tally.since = Some(mono);
+            tally.lines = 0;
+        }
+        if tally.lines >= subject.lines() {
             tally.suppressed += 1;
             return;
         }
+        tally.lines += 1;
         let line = match tally.suppressed {
             0 => text.to_owned(),
             count => format!("{text} ({count} more like this since the last line)"),
         };
-        *tally = Tally {
-            last: Some(mono),
-            suppressed: 0,
-        };
+        tally.suppressed = 0;
         out.push_back(Output::Log(level, line));
     }
 }
@@ -86,5 +105,16 @@ mod tests {
             })
             .collect();
         assert_eq!(lines, ["no", "no (2 more like this since the last line)"]);
+    }
+
+    #[test]
+    fn sessions_that_end_are_told_of_one_by_one_while_they_are_few() {
+        let mut notices = Notices::default();
+        let mut out = VecDeque::new();
+        for ms in 0..50 {
+            let mono = Duration::from_millis(ms);
+            notices.tell(&mut out, mono, Level::Info, Subject::SessionEnded, "ended");
+        }
+        assert_eq!(out.len(), 20);
     }
 }

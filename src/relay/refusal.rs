@@ -13,7 +13,7 @@ use super::flight::{Flight, Step, text};
 use super::notices::Subject;
 use crate::metrics::Metric;
 use crate::reply::Problem;
-use crate::store::{Command, StoreAnswer, StoreError};
+use crate::store::{Command, Earlier, StoreAnswer, StoreError};
 use crate::time::Now;
 
 /// The least time between the two reads.
@@ -56,7 +56,7 @@ impl Entry {
             read_at: None,
             give_up: now.unix + life,
         });
-        self.claim(core);
+        self.claim(core, now);
     }
 
     /// The store answered one of the reads.
@@ -67,7 +67,7 @@ impl Entry {
         answer: Result<StoreAnswer, StoreError>,
     ) {
         match answer {
-            Ok(StoreAnswer::Claimed) => self.shown_again(core, now),
+            Ok(StoreAnswer::Claimed(_)) => self.shown_again(core, now),
             Ok(StoreAnswer::Changed(found)) => {
                 if self.is_presented_again(core, now, found.expose()) {
                     self.shown_again(core, now);
@@ -149,10 +149,7 @@ impl Entry {
     ) {
         match answer {
             Ok(StoreAnswer::Deleted | StoreAnswer::Gone) => {
-                core.count(Metric::SessionsDeleted);
-                let text =
-                    "the issuer refused a session's refresh token for good; the session has ended";
-                core.tell(now, Level::Info, Subject::SessionEnded, text);
+                self.tell_of_the_end(core, now);
                 // The script has released the lease.
                 self.flight = None;
                 self.end(core);
@@ -170,6 +167,23 @@ impl Entry {
                 }
                 self.refusal_delayed(core, now);
             }
+        }
+    }
+
+    /// An issuer that refuses for good, and one that took the token before without
+    /// anybody learning what it gave for it, say the same.
+    fn tell_of_the_end(&self, core: &mut Core, now: Now) {
+        let earlier = self.flight.as_ref().map(|flight| flight.earlier);
+        if earlier.is_none_or(|earlier| earlier == Earlier::None) {
+            core.count(Metric::SessionsDeleted);
+            let text =
+                "the issuer refused a session's refresh token for good; the session has ended";
+            core.tell_of(now, Level::Info, Subject::SessionEnded, &self.id, text);
+        } else {
+            core.count(Metric::SessionsLost);
+            let text = "the issuer refused a refresh token after an attempt whose answer was \
+                        lost, so that attempt has spent it; the session has ended";
+            core.tell_of(now, Level::Error, Subject::SessionLost, &self.id, text);
         }
     }
 

@@ -42,7 +42,6 @@ impl Timers {
             .collect()
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

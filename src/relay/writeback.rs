@@ -88,6 +88,7 @@ impl Entry {
         let Some(Flight {
             owner,
             base,
+            token,
             step: Step::Committing(committing),
             ..
         }) = &self.flight
@@ -99,6 +100,7 @@ impl Entry {
             read: text(base),
             write: text(&committing.write),
             ttl: committing.write.remaining_life(now.unix),
+            presented: token.clone(),
         };
         core.ask_store(&self.id, &self.key, command);
     }
@@ -162,14 +164,14 @@ impl Entry {
             Ok(_) | Err(_) if now.unix >= committing.give_up => {
                 core.count(Metric::WritebackAbandoned);
                 let text = "refreshed tokens could not be stored before they expired";
-                core.tell(now, Level::Error, Subject::WritebackDelayed, text);
+                core.tell_of(now, Level::Error, Subject::WritebackDelayed, &self.id, text);
                 self.end_flight(core, true);
             }
             Ok(_) | Err(_) => {
                 core.count(Metric::WritebackRetries);
                 let text = "refreshed tokens could not be stored yet; trying again until the store \
                             answers";
-                core.tell(now, Level::Warn, Subject::WritebackDelayed, text);
+                core.tell_of(now, Level::Warn, Subject::WritebackDelayed, &self.id, text);
                 let pause = core.random.between(committing.delay / 2, committing.delay);
                 committing.retry_at = Some(now.mono + pause);
                 committing.delay = (committing.delay * 2).min(RETRY_MAX);

@@ -8,12 +8,13 @@ mod jwe;
 mod keys;
 mod memo;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 use self::candidates::{Candidates, MAX_CANDIDATES};
 use self::claims::Claims;
@@ -39,6 +40,15 @@ impl SessionId {
     /// The id that these random bytes make, in base64url (RFC 4648, 5).
     pub fn new(random: &[u8; 32]) -> Self {
         Self(URL_SAFE_NO_PAD.encode(random).into())
+    }
+
+    /// Names the session in a log: the first 8 hex digits of the id's SHA-256.
+    pub fn tag(&self) -> String {
+        let digest = Sha256::digest(self.expose());
+        digest.iter().take(4).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// The id itself: for the store's key, and for whoever has just logged in.

@@ -40,6 +40,11 @@ pub enum Command {
         life: Duration,
         /// The record as read.
         record: Rc<Redacted<String>>,
+        /// The refresh token in it.
+        token: TokenDigest,
+        /// How long the attempt that begins is remembered, unless it is known how
+        /// it ended.
+        remember: Duration,
     },
     /// Write a refreshed record if the record is still the one read.
     Commit {
@@ -51,6 +56,8 @@ pub enum Command {
         write: Rc<Redacted<String>>,
         /// The key's new TTL; `None` keeps the one it has.
         ttl: Option<Duration>,
+        /// The refresh token that was presented.
+        presented: TokenDigest,
     },
     /// Give the lease back.
     Release {
@@ -58,6 +65,10 @@ pub enum Command {
         owner: Rc<str>,
         /// How long a claim of this owner that was not answered stays void.
         void: Option<Duration>,
+        /// The refresh token that was, or was to be, presented.
+        token: TokenDigest,
+        /// It is not known whether the issuer took it.
+        unknown: bool,
     },
     /// Store the record of a new session.
     Create {
@@ -94,8 +105,9 @@ pub enum StoreAnswer {
     Gone,
     /// The record is another than the one read: this one.
     Changed(Redacted<String>),
-    /// The lease is the caller's.
-    Claimed,
+    /// The lease is the caller's. This is what the store knows of earlier
+    /// attempts with the same refresh token.
+    Claimed(Earlier),
     /// The lease is another's for so long.
     Held(Duration),
     /// The claim came after its owner gave up.
@@ -110,6 +122,32 @@ pub enum StoreAnswer {
     Created,
     /// There is a record of another session under the key.
     Taken,
+}
+
+/// What became of an earlier attempt with a refresh token that the store still
+/// holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// There was none, or it is known that the issuer did not take the token.
+    None,
+    /// Its answer was lost: the token may be spent.
+    Lost,
+    /// Whoever made it held the lease until that ran out, and left no word: it
+    /// may have died, or have new tokens that the store did not take yet.
+    CutOff,
+}
+
+/// Names a refresh token in the note of an attempt: half of its SHA-256 in
+/// lower-case hex. Tells no more than the record beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenDigest(Rc<str>);
+
+impl TokenDigest {
+    /// The name of this token.
+    pub fn of(token: &Redacted<String>) -> Self {
+        let digest = Sha256::digest(token.expose());
+        Self(hex(digest.first_chunk::<16>().unwrap_or(&[0; 16])).into())
+    }
 }
 
 /// Why a call has no answer. Shows nothing that the peer could have quoted.
@@ -182,6 +220,7 @@ impl Store {
     pub fn call(&self, key: &RecordKey, command: &Command, nonce: &str, form: Form) -> Callout {
         let record = key.record.expose().as_str();
         let lease = key.lease.expose().as_str();
+        let attempt = &format!("{lease}:attempt");
         let encode =
             |script: &Script, keys: &[&str], args: &[&str]| wire::encode(script, form, keys, args);
         let body = match command {
@@ -190,31 +229,53 @@ impl Store {
                 owner,
                 life,
                 record: read,
+                token,
+                remember,
             } => encode(
                 &self.scripts.claim,
-                &[record, lease, &void_mark(lease, owner)],
-                &[nonce, owner, &millis(*life), read.expose()],
+                &[record, lease, &void_mark(lease, owner), attempt],
+                &[
+                    nonce,
+                    owner,
+                    &millis(*life),
+                    read.expose(),
+                    &token.0,
+                    &millis(*remember),
+                ],
             ),
             Command::Commit {
                 owner,
                 read,
                 write,
                 ttl,
+                presented,
             } => encode(
                 &self.scripts.commit,
-                &[record, lease],
+                &[record, lease, attempt],
                 &[
                     nonce,
                     owner,
                     read.expose(),
                     write.expose(),
                     &ttl.map_or_else(|| "0".to_owned(), millis),
+                    &presented.0,
                 ],
             ),
-            Command::Release { owner, void } => encode(
+            Command::Release {
+                owner,
+                void,
+                token,
+                unknown,
+            } => encode(
                 &self.scripts.release,
-                &[lease, &void_mark(lease, owner)],
-                &[nonce, owner, &void.map_or_else(|| "0".to_owned(), millis)],
+                &[lease, &void_mark(lease, owner), attempt],
+                &[
+                    nonce,
+                    owner,
+                    &void.map_or_else(|| "0".to_owned(), millis),
+                    &token.0,
+                    if *unknown { "unknown" } else { "known" },
+                ],
             ),
             Command::Create { record: write, ttl } => encode(
                 &self.scripts.create,
@@ -227,7 +288,7 @@ impl Store {
                 record: read,
             } => encode(
                 &self.scripts.delete,
-                &[record, lease],
+                &[record, lease, attempt],
                 &[nonce, owner, read.expose()],
             ),
         };
@@ -294,7 +355,12 @@ impl Store {
             ("created", None, None) => Ok(StoreAnswer::Created),
             ("taken", None, None) => Ok(StoreAnswer::Taken),
             ("gone", None, None) => Ok(StoreAnswer::Gone),
-            ("claimed", None, None) => Ok(StoreAnswer::Claimed),
+            ("claimed", Some(Item::Text(earlier)), None) => match earlier.as_str() {
+                "none" => Ok(StoreAnswer::Claimed(Earlier::None)),
+                "lost" => Ok(StoreAnswer::Claimed(Earlier::Lost)),
+                "cut" => Ok(StoreAnswer::Claimed(Earlier::CutOff)),
+                _ => Err(StoreError::Malformed),
+            },
             ("void", None, None) => Ok(StoreAnswer::Void),
             ("written", None, None) => Ok(StoreAnswer::Written),
             ("released", None, None) => Ok(StoreAnswer::Released),

@@ -11,6 +11,8 @@
     unreachable_pub
 )]
 
+#[path = "../model/redis.rs"]
+mod redis_model;
 #[path = "../stack/mod.rs"]
 mod stack;
 
@@ -25,6 +27,7 @@ mod endpoints;
 mod internal;
 mod issuer;
 mod login;
+mod model;
 mod outages;
 mod paths;
 mod presets;

@@ -10,7 +10,9 @@ use token_relay::callout::{Answer, CalloutResult};
 use token_relay::config::{Fields, KeyTemplate, StoreConfig};
 use token_relay::redacted::Redacted;
 use token_relay::session::SessionId;
-use token_relay::store::{Command, Form, RecordKey, Store, StoreAnswer, StoreError};
+use token_relay::store::{
+    Command, Earlier, Form, RecordKey, Store, StoreAnswer, StoreError, TokenDigest,
+};
 
 use crate::stack::redis::Reply;
 use crate::stack::setup::PROVIDER;
@@ -18,7 +20,10 @@ use crate::stack::store::{Passwords, Redis};
 
 const KEY: &str = "session:0123456789abcdef";
 const LEASE: &str = "{session:0123456789abcdef}:refresh";
+const NOTE: &str = "{session:0123456789abcdef}:refresh:attempt";
 const LIFE: Duration = Duration::from_secs(40);
+const REMEMBER: Duration = Duration::from_secs(500);
+const CLAIMED: StoreAnswer = StoreAnswer::Claimed(Earlier::None);
 const OLD: &str = r#"{"access":"a1","refresh":"r1","note":"Zoë \"/?.%+\" {}"}"#;
 const NEW: &str = r#"{"access":"a2","refresh":"r2"}"#;
 const OTHER: &str = r#"{"access":"a3","refresh":"r3"}"#;
@@ -100,7 +105,7 @@ impl Bench {
     }
 }
 
-fn decoded(segment: &str) -> String {
+pub fn decoded(segment: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {
@@ -114,7 +119,7 @@ fn decoded(segment: &str) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-fn value(reply: Reply) -> Value {
+pub fn value(reply: Reply) -> Value {
     match reply {
         Reply::Nil => Value::Null,
         Reply::Int(number) => number.into(),
@@ -128,11 +133,20 @@ fn text(text: &str) -> Rc<Redacted<String>> {
     Rc::new(text.to_owned().into())
 }
 
+/// The refresh token of one of the records above.
+fn token(record: &str) -> TokenDigest {
+    let record: Value = serde_json::from_str(record).expect("JSON");
+    let refresh = record["refresh"].as_str().expect("a token").to_owned();
+    TokenDigest::of(&refresh.into())
+}
+
 fn claim(owner: &str, record: &str) -> Command {
     Command::Claim {
         owner: owner.into(),
         life: LIFE,
         record: text(record),
+        token: token(record),
+        remember: REMEMBER,
     }
 }
 
@@ -142,6 +156,7 @@ fn commit(owner: &str, read: &str, write: &str, ttl: Option<u64>) -> Command {
         read: text(read),
         write: text(write),
         ttl: ttl.map(Duration::from_secs),
+        presented: token(read),
     }
 }
 
@@ -149,6 +164,18 @@ fn release(owner: &str, void: bool) -> Command {
     Command::Release {
         owner: owner.into(),
         void: void.then_some(LIFE),
+        token: token(OLD),
+        unknown: false,
+    }
+}
+
+/// Gives a lease back without knowing what became of the refresh token.
+fn give_up(owner: &str) -> Command {
+    Command::Release {
+        owner: owner.into(),
+        void: None,
+        token: token(OLD),
+        unknown: true,
     }
 }
 
@@ -184,14 +211,14 @@ fn an_unknown_digest_is_noscript_and_known_once_its_source_came() {
 #[test]
 fn one_owner_gets_the_lease_and_may_renew_it() {
     let bench = Bench::with_record(OLD, "100");
-    assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Claimed);
+    assert_eq!(bench.ask(&claim("one", OLD)), CLAIMED);
     assert_eq!(bench.lease().as_deref(), Some("1:one"));
     bench.redis.command(&["PEXPIRE", LEASE, "5000"]);
     let StoreAnswer::Held(left) = bench.ask(&claim("two", OLD)) else {
         panic!("the lease is held");
     };
     assert!(left <= Duration::from_secs(5) && !left.is_zero());
-    assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Claimed);
+    assert_eq!(bench.ask(&claim("one", OLD)), CLAIMED);
     assert!(bench.pttl(LEASE) > 5000, "renewed");
     assert!(bench.pttl(LEASE) <= 40_000);
 }
@@ -285,7 +312,7 @@ fn a_claim_that_arrives_after_its_owner_gave_up_is_void_and_blocks_nobody() {
     assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Void);
     let mark = format!("{LEASE}:one");
     assert!((1..=40_000).contains(&bench.pttl(&mark)));
-    assert_eq!(bench.ask(&claim("two", OLD)), StoreAnswer::Claimed);
+    assert_eq!(bench.ask(&claim("two", OLD)), CLAIMED);
     assert_eq!(bench.lease().as_deref(), Some("1:two"));
     assert_eq!(bench.ask(&claim("one", OLD)), StoreAnswer::Void);
     bench.ask(&release("two", false));
@@ -298,7 +325,79 @@ fn a_claim_that_was_carried_out_before_its_owner_gave_up_is_undone() {
     let bench = Bench::with_record(OLD, "100");
     bench.ask(&claim("one", OLD));
     bench.ask(&release("one", true));
-    assert_eq!(bench.ask(&claim("two", OLD)), StoreAnswer::Claimed);
+    assert_eq!(bench.ask(&claim("two", OLD)), CLAIMED);
+}
+
+/// Contract, section 6.8.
+#[test]
+fn an_attempt_is_noted_until_it_is_known_how_it_ended() {
+    let bench = Bench::with_record(OLD, "100");
+    for end in [
+        release("one", false),
+        commit("one", OLD, OLD, None),
+        delete("one", OLD),
+    ] {
+        assert_eq!(bench.ask(&claim("one", OLD)), CLAIMED);
+        let ttl = bench.pttl(NOTE);
+        assert!((499_000..=500_000).contains(&ttl), "{ttl}");
+        bench.ask(&end);
+        assert_eq!(bench.redis.get(NOTE), None, "{end:?}");
+    }
+}
+
+#[test]
+fn the_next_owner_learns_of_an_answer_that_was_lost() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    bench.ask(&give_up("one"));
+    let lost = StoreAnswer::Claimed(Earlier::Lost);
+    assert_eq!(bench.ask(&claim("two", OLD)), lost);
+    assert_eq!(bench.ask(&claim("two", OLD)), lost, "also when asked again");
+    bench.ask(&release("two", false));
+    assert_eq!(bench.ask(&claim("three", OLD)), lost, "and by the next");
+    let ttl = bench.pttl(NOTE);
+    assert!((499_000..=500_000).contains(&ttl), "{ttl}");
+}
+
+#[test]
+fn the_next_owner_learns_of_one_that_vanished() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    bench.redis.delete(LEASE); // as if it had run out
+    let cut_off = StoreAnswer::Claimed(Earlier::CutOff);
+    assert_eq!(bench.ask(&claim("two", OLD)), cut_off);
+    bench.ask(&release("two", false));
+    assert_eq!(bench.ask(&claim("three", OLD)), cut_off);
+    bench.ask(&give_up("three"));
+    let lost = StoreAnswer::Claimed(Earlier::Lost);
+    assert_eq!(bench.ask(&claim("four", OLD)), lost);
+}
+
+#[test]
+fn a_note_of_another_refresh_token_says_nothing() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    bench.ask(&give_up("one"));
+    bench.redis.command(&["SET", KEY, OTHER]);
+    assert_eq!(bench.ask(&claim("two", OTHER)), CLAIMED);
+}
+
+#[test]
+fn an_owner_who_comes_late_does_not_touch_the_note_of_the_next() {
+    let bench = Bench::with_record(OLD, "100");
+    bench.ask(&claim("one", OLD));
+    bench.redis.delete(LEASE);
+    bench.ask(&claim("two", OLD));
+    let note = bench.redis.get(NOTE);
+    bench.ask(&give_up("one"));
+    bench.ask(&release("one", false));
+    assert_eq!(bench.redis.get(NOTE), note);
+    bench.ask(&commit("two", OLD, NEW, Some(500)));
+    bench.ask(&claim("three", NEW));
+    let note = bench.redis.get(NOTE);
+    assert!(note.is_some());
+    bench.ask(&commit("two", OLD, NEW, Some(500)));
+    assert_eq!(bench.redis.get(NOTE), note, "written a second time");
 }
 
 #[test]

@@ -257,7 +257,6 @@ impl Endpoints {
     }
 
     /// How many visits there are, and how much is remembered of them.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.visits.len() + self.streams.len() + self.deadlines.len() + self.ended.len()
     }

@@ -1,7 +1,7 @@
 -- Writes a refreshed record if nobody else has written since it was read, and
--- then releases the lease.
--- KEYS: record, lease. ARGV: nonce, owner, record as read, record to write,
--- TTL in ms (0: the TTL it has).
+-- then releases the lease and ends the note of the attempt (see claim).
+-- KEYS: record, lease, attempt. ARGV: nonce, owner, record as read, record to
+-- write, TTL in ms (0: the TTL it has), digest of the refresh token presented.
 local record = redis.call('GET', KEYS[1])
 local outcome = 'written'
 if not record then
@@ -18,5 +18,9 @@ else
 end
 if redis.call('GET', KEYS[2]) == '1:' .. ARGV[2] then
   redis.call('DEL', KEYS[2])
+end
+local note = '1:' .. ARGV[6] .. ':'
+if string.sub(redis.call('GET', KEYS[3]) or '', 1, #note) == note then
+  redis.call('DEL', KEYS[3])
 end
 return {ARGV[1], outcome}

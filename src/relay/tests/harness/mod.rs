@@ -8,6 +8,8 @@
 mod ask;
 mod fate;
 mod issuer;
+#[path = "../../../../tests/model/redis.rs"]
+mod redis;
 mod store;
 mod world;
 

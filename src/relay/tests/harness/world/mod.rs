@@ -109,7 +109,7 @@ impl World {
         let mut world = Self {
             now: Duration::ZERO,
             skew: Duration::ZERO,
-            store: Store::default(),
+            store: Store::new(),
             issuer: Issuer::new(),
             calls: Vec::new(),
             logs: Vec::new(),

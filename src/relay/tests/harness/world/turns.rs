@@ -329,10 +329,10 @@ impl World {
             (Peer::Store, "/") => {
                 let request = Request::decode(callout.body.expose());
                 made.target = request.target;
-                made.form = Some(request.form);
+                made.form = Some(request.form());
                 made.nonce = Some(request.nonce().to_owned());
                 made.owner = request.owner().map(str::to_owned);
-                made.args = request.args[1..].to_vec();
+                made.args = request.args().to_vec();
                 What::Store(request)
             }
             (Peer::Issuer, "/api/token/") => {

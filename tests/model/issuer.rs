@@ -1,5 +1,8 @@
 //! A model of the issuer: SimpleJWT with single-use refresh tokens.
 
+// Who includes it takes what it needs.
+#![allow(dead_code)]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -7,15 +10,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::SECRET;
-use crate::callout::Callout;
+/// Occurs in every token, so that one search finds a leak.
+const SECRET: &str = "S3CRET";
+
+/// What became of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Live,
+    Expired,
+    /// Traded for another.
+    Rotated,
+    Revoked,
+    /// By the issuer's own decision.
+    Banned,
+}
 
 #[derive(Debug)]
 struct Grant {
     user: String,
     exp: Duration,
     is_refresh: bool,
-    ended: bool,
+    fate: Fate,
 }
 
 /// Django.
@@ -32,11 +47,11 @@ pub(crate) struct Issuer {
     presented: HashMap<String, usize>,
     serial: u64,
     /// Unix time.
-    pub(super) unix: Duration,
+    pub(crate) unix: Duration,
 }
 
 impl Issuer {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             access_life: Duration::from_secs(300),
             refresh_life: Duration::from_secs(86400),
@@ -71,7 +86,7 @@ impl Issuer {
             user: user.to_owned(),
             exp: Duration::from_secs(exp.as_secs()),
             is_refresh,
-            ended: false,
+            fate: Fate::Live,
         };
         self.grants.insert(token.clone(), grant);
         token
@@ -82,17 +97,37 @@ impl Issuer {
         self.grants.get(token).map(|grant| grant.user.as_str())
     }
 
+    /// When this token expires, in Unix time.
+    pub(crate) fn expiry_of(&self, token: &str) -> Option<Duration> {
+        self.grants.get(token).map(|grant| grant.exp)
+    }
+
+    /// What became of a token of its own making.
+    pub(crate) fn fate_of(&self, token: &str) -> Option<Fate> {
+        let grant = self.grants.get(token)?;
+        let expired = grant.fate == Fate::Live && grant.exp <= self.unix;
+        Some(if expired { Fate::Expired } else { grant.fate })
+    }
+
+    pub(crate) fn is_access(&self, token: &str) -> bool {
+        self.grants
+            .get(token)
+            .is_some_and(|grant| !grant.is_refresh)
+    }
+
     /// The refresh token could still be traded.
     pub(crate) fn is_live(&self, refresh: &str) -> bool {
-        self.grants
-            .get(refresh)
-            .is_some_and(|grant| grant.is_refresh && !grant.ended && grant.exp > self.unix)
+        self.fate_of(refresh) == Some(Fate::Live) && !self.is_access(refresh)
     }
 
     /// Ends a refresh token, as a ban would.
     pub(crate) fn end(&mut self, refresh: &str) {
-        if let Some(grant) = self.grants.get_mut(refresh) {
-            grant.ended = true;
+        self.set_fate(refresh, Fate::Banned);
+    }
+
+    fn set_fate(&mut self, token: &str, fate: Fate) {
+        if let Some(grant) = self.grants.get_mut(token) {
+            grant.fate = fate;
         }
     }
 
@@ -102,7 +137,7 @@ impl Issuer {
             user: user.to_owned(),
             exp: self.unix + self.refresh_life,
             is_refresh: true,
-            ended: false,
+            fate: Fate::Live,
         };
         self.grants.insert(token.to_owned(), grant);
         token.to_owned()
@@ -118,7 +153,7 @@ impl Issuer {
     }
 
     /// Carries a refresh out: status and body.
-    pub(super) fn refresh(&mut self, presented: &str) -> (u16, String) {
+    pub(crate) fn refresh(&mut self, presented: &str) -> (u16, String) {
         *self.presented.entry(presented.to_owned()).or_default() += 1;
         if !self.is_live(presented) {
             let body = json!({"detail": "Token is blacklisted", "code": "token_not_valid"});
@@ -128,7 +163,7 @@ impl Issuer {
         let access = self.mint(&user, self.access_life, false, Duration::ZERO);
         let mut body = json!({ "access": access });
         if self.rotation {
-            self.end(presented);
+            self.set_fate(presented, Fate::Rotated);
             let refresh = self.mint(&user, self.refresh_life, true, Duration::ZERO);
             body["refresh"] = json!(refresh);
         }
@@ -136,7 +171,7 @@ impl Issuer {
     }
 
     /// Carries a login out: the password is `right`.
-    pub(super) fn log_in(&mut self, body: &[u8]) -> (u16, String) {
+    pub(crate) fn log_in(&mut self, body: &[u8]) -> (u16, String) {
         let credentials: Value = serde_json::from_slice(body).unwrap();
         if credentials["password"] != "right" {
             let body = json!({"detail": "No active account found with the given credentials"});
@@ -149,19 +184,19 @@ impl Issuer {
     }
 
     /// Carries a revocation out.
-    pub(super) fn revoke(&mut self, refresh: &str) -> (u16, String) {
+    pub(crate) fn revoke(&mut self, refresh: &str) -> (u16, String) {
         self.revoked.push(refresh.to_owned());
         if !self.is_live(refresh) {
             let body = json!({"detail": "Token is blacklisted", "code": "token_not_valid"});
             return (401, body.to_string());
         }
-        self.end(refresh);
+        self.set_fate(refresh, Fate::Revoked);
         (200, "{}".to_owned())
     }
 }
 
 /// The refresh token in a call's body.
-pub(super) fn presented(callout: &Callout) -> String {
-    let body: Value = serde_json::from_slice(callout.body.expose()).unwrap();
+pub(crate) fn presented(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap();
     body["refresh"].as_str().unwrap().to_owned()
 }
