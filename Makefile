@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke breaks clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke breaks fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,7 +27,7 @@ demo: setup build app ## the story in the terminal, then the application to log 
 demo-cli: setup build ## the story in the terminal only, without Next.js
 	@exec .venv/bin/python -m demo --cli
 
-test: setup build ## format, lint, unit, fake-host and real-stack tests, the demo, the applications in a browser
+test: setup build ## format, lint, unit, fake-host and real-stack tests, fuzzing, the demo, the applications in a browser
 	@scripts/test
 
 bench-smoke: setup build ## a quick look at speed and size
@@ -35,6 +35,10 @@ bench-smoke: setup build ## a quick look at speed and size
 
 breaks: setup build ## break the code on purpose and see that a test notices
 	@scripts/breaks
+
+fuzz: ## send the filter what nobody would: make fuzz SECONDS=600 TARGETS="cookie filter"
+	@scripts/setup c++
+	@scripts/fuzz $(or $(SECONDS),20) $(TARGETS)
 
 clean: ## remove what build and demo left (not .venv)
 	rm -rf target .demo

@@ -41,14 +41,14 @@ impl<'a> Arbitrary<'a> for Input {
         let pair = |number: u8| pairs[usize::from(number) % pairs.len()];
         let header = expand(rest(u)?, LIMIT, |byte, number| {
             let name = usize::from(number >> 5);
-            Some(match byte {
+            let text = match byte {
                 PAIR => format!("{}={}", pair(number).0, pair(number).1),
                 VALUE => pair(number).1.clone(),
                 NAME => setup.names[usize::from(number) % setup.names.len()].to_owned(),
                 SEALED => setup.value(name, number.into(), now),
                 _ => return None,
-            })
-            .map(String::into_bytes)
+            };
+            Some(text.into_bytes())
         });
         Ok(Self {
             setup,

@@ -19,6 +19,12 @@ use crate::input::{expand, few, flag, one_of, rest};
 /// a text that can be found again, and that no fuzzer guesses.
 pub(crate) const MARK: u8 = 1;
 
+/// Those of Django, of Envoy and of neither.
+pub(crate) const STATUSES: [u16; 20] = [
+    200, 201, 400, 401, 429, 500, 503, 504, 410, 403, 404, 405, 415, 301, 204, 0, 418, 599, 600,
+    100,
+];
+
 const NOW: u64 = 1_900_000_000;
 
 /// An answer to one of the calls.
@@ -50,13 +56,7 @@ impl<'a> Arbitrary<'a> for Input {
             ],
         )?;
         let failure = *one_of(u, &FAILURES)?;
-        let status = *one_of(
-            u,
-            &[
-                200, 201, 400, 401, 429, 500, 503, 504, 410, 403, 404, 405, 415, 301, 204, 0, 418,
-                599, 600, 100,
-            ],
-        )?;
+        let status = *one_of(u, &STATUSES)?;
         let from_peer = flag(u)?;
         let sets_cookie = flag(u)?;
         let content_type = if flag(u)? { Some(few(u)?) } else { None };

@@ -12,16 +12,34 @@
     reason = "a check may stop"
 )]
 
+#[path = "../../tests/filter/abi.rs"]
+mod abi;
 pub mod configuration;
 pub mod cookie;
+pub mod filter;
 pub mod gateway;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests' own, for all that they need"
+)]
+#[path = "../../tests/filter/host.rs"]
+mod host;
+#[path = "../../tests/filter/imports.rs"]
+mod imports;
 pub mod input;
 pub mod issuer;
 pub mod jwe;
 mod keys;
+mod memory;
+mod random;
 mod readers;
 pub mod record;
 #[allow(dead_code, reason = "the unit tests' own, for all that they need")]
 #[path = "../../src/session/sealing.rs"]
 mod sealing;
+pub mod seeds;
+#[allow(dead_code, reason = "the tests' own, for all that they need")]
+#[path = "../../tests/filter/streams.rs"]
+mod streams;
 mod vectors;

@@ -131,7 +131,7 @@ fn depth(value: &Value) -> usize {
 }
 
 /// A JSON object as the Struct that Envoy makes of it.
-fn to_struct(value: &Value) -> Option<Vec<u8>> {
+pub(crate) fn to_struct(value: &Value) -> Option<Vec<u8>> {
     match kind(value) {
         Kind::StructValue(object) => Some(object.encode_to_vec()),
         _ => None,
