@@ -1,10 +1,10 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke breaks fuzz clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke simulate breaks-simulated breaks fuzz clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing (Debian packages, Wasm target, .venv, Node.js)
 	@scripts/setup
@@ -32,6 +32,12 @@ test: setup build ## format, lint, unit, fake-host and real-stack tests, fuzzing
 
 bench-smoke: setup build ## a quick look at speed and size
 	@scripts/bench-smoke
+
+simulate: setup ## the protocol in thousands of random runs: SEEDS=1000000 for more, SEED=n to see one
+	@scripts/simulate
+
+breaks-simulated: setup ## break the protocol on purpose and see that the simulator finds it
+	@scripts/breaks --simulator
 
 breaks: setup build ## break the code on purpose and see that a test notices
 	@scripts/breaks

@@ -138,7 +138,9 @@ impl Entry {
             Standing::Over => self.answer_all(core, Problem::SessionEnded, None),
         }
         // Whoever comes later finds it in this worker's memory.
-        if let Some(known) = &mut self.known {
+        if let Some(known) = &mut self.known
+            && self.parked.is_empty()
+        {
             known.source = Source::Cache;
         }
     }

@@ -218,13 +218,13 @@ impl Entry {
         self.pause = None;
         // A read beside the flight may have shown a logout or another writer's
         // tokens: those count. If not, the store confirmed the old record when it
-        // gave the lease, and that is how recent this knowledge stays.
+        // gave the lease, and that is how recent this knowledge stays: an issuer
+        // that took its time does not send a token after a logout.
         if let Some(known) = &mut self.known
             && known.record.refresh() == flight.base.refresh()
         {
             known.record = record.clone();
             known.source = Source::Refreshed;
-            self.resume_all(core);
         }
         self.start_committing(core, now, tokens, record);
     }

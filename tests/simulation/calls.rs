@@ -113,7 +113,9 @@ impl World {
             _ => &self.weather.issuer,
         };
         let rolled: Vec<_> = rates.clone();
-        let fault = rolled.into_iter().find(|(_, rate)| self.dice.permille(*rate));
+        let fault = rolled
+            .into_iter()
+            .find(|(_, rate)| self.dice.permille(*rate));
         let fault = fault.map(|(fault, _)| fault);
         let (low, high) = match &what {
             What::Store(_) => (Duration::from_micros(200), ms(2)),
@@ -138,7 +140,7 @@ impl World {
                 _ => {}
             }
             self.note_call(fault, &what);
-            let name = what.name();
+            let name = self.called(&what);
             self.say(|_| format!("worker {instance} calls {name} [{}]", fault.name()));
             match fault {
                 StoreLostBefore | IssuerLostBefore => return,
@@ -167,7 +169,7 @@ impl World {
                 _ => {}
             }
         } else {
-            let name = what.name();
+            let name = self.called(&what);
             self.say(|_| format!("worker {instance} calls {name}"));
         }
         let trip = Trip {
@@ -178,6 +180,25 @@ impl World {
             end,
         };
         self.later(there, Event::Arrive(Box::new(trip)));
+    }
+
+    /// A call as the trace names it: what is done, and whose session it is about.
+    fn called(&self, what: &What) -> String {
+        if !self.is_tracing() {
+            return String::new();
+        }
+        let whose = match what {
+            What::Store(call) => {
+                let key = call.keys.first().map_or("", String::as_str);
+                let key = key.trim_start_matches('{').split('}').next();
+                self.name_of(key)
+            }
+            What::Obtain(_) => "somebody".to_owned(),
+            What::Refresh(token) | What::Revoke(token) => {
+                self.issuer.user_of(token).unwrap_or("nobody").to_owned()
+            }
+        };
+        format!("{} for {whose}", what.name())
     }
 
     fn note_call(&mut self, fault: Fault, what: &What) {
@@ -237,10 +258,10 @@ impl World {
             }
             What::Revoke(token) => self.issuer.revoke(token),
         };
-        let name = what.name();
+        let name = self.called(&what);
         self.say(|_| match &what {
-            What::Store(_) => format!("  {name} of worker {instance} executed: {}", cut(&body)),
-            _ => format!("  {name} of worker {instance} executed: {status}"),
+            What::Store(_) => format!("  {name} by worker {instance} executed: {}", cut(&body)),
+            _ => format!("  {name} by worker {instance} executed: {status}"),
         });
         let result = from_peer(status, &body);
         match end {
@@ -297,7 +318,14 @@ impl World {
         let before = self.redis.get(self.now, key).map(str::to_owned);
         let answer = self.redis.execute(self.now, script);
         let after = self.redis.get(self.now, key).map(str::to_owned);
-        self.observe(instance, name, script, before.as_deref(), after.as_deref(), &answer);
+        self.observe(
+            instance,
+            name,
+            script,
+            before.as_deref(),
+            after.as_deref(),
+            &answer,
+        );
         answer
     }
 

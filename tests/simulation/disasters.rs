@@ -71,8 +71,10 @@ impl World {
             self.start(proxy);
             return;
         }
-        self.workers.retain(|instance, _| !workers.contains(instance));
-        self.streams.retain(|(instance, _), _| !workers.contains(instance));
+        self.workers
+            .retain(|instance, _| !workers.contains(instance));
+        self.streams
+            .retain(|(instance, _), _| !workers.contains(instance));
         self.truth
             .holders
             .retain(|_, holder| !workers.contains(&holder.instance));

@@ -232,7 +232,9 @@ impl World {
             _ => self.fail(format!("{name} of worker {instance} changed a record")),
         }
         if name != "delete" && !self.truth.is_live(key) {
-            self.fail(format!("{name} of worker {instance} brought a session back"));
+            self.fail(format!(
+                "{name} of worker {instance} brought a session back"
+            ));
         }
     }
 

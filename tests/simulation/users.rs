@@ -8,9 +8,9 @@ use token_relay::reply::Problem;
 use token_relay::request::{RequestBody, RequestHead};
 use token_relay::session::SessionId;
 
+use super::fault::Fault;
 use super::truth::End;
 use super::world::{Event, Instance, World, ms, s};
-use super::fault::Fault;
 
 #[derive(Default)]
 pub(crate) struct User {
@@ -85,7 +85,10 @@ impl World {
     fn log_in_at_next(&mut self, user: usize) {
         let name = self.name_of_next_login(user);
         let (access, refresh) = self.issuer.obtain(&name, Duration::ZERO);
-        let id: String = self.dice.bytes()[..16].iter().map(|b| format!("{b:02x}")).collect();
+        let id: String = self.dice.bytes()[..16]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let id = SessionId::parse(&id).expect("a session id");
         let key = format!("session:{}", id.expose());
         let record = json!({"access": access, "refresh": refresh, "name": name});
@@ -97,7 +100,11 @@ impl World {
     }
 
     pub(crate) fn send(&mut self, user: usize, kind: Kind) {
-        let up: Vec<_> = self.proxies.iter().filter(|proxy| !proxy.workers.is_empty()).collect();
+        let up: Vec<_> = self
+            .proxies
+            .iter()
+            .filter(|proxy| !proxy.workers.is_empty())
+            .collect();
         if up.is_empty() {
             return;
         }
@@ -135,14 +142,24 @@ impl World {
             kind,
         };
         self.streams.insert((instance, stream), waits);
-        let leaves = self.weather.world.iter().any(|(fault, _)| *fault == Fault::ClientLeft);
+        let leaves = self
+            .weather
+            .world
+            .iter()
+            .any(|(fault, _)| *fault == Fault::ClientLeft);
         if leaves && self.dice.permille(200) {
             let after = self.dice.between(Duration::ZERO, self.issuer_pace * 2);
             self.later(after, Event::Leave(instance, stream));
         }
         let headers = headers.iter();
         let head = RequestHead::from_headers(headers.map(|(n, v)| (n.as_bytes(), v.as_bytes())));
-        self.tell(instance, Input::Request { stream, head: &head });
+        self.tell(
+            instance,
+            Input::Request {
+                stream,
+                head: &head,
+            },
+        );
     }
 
     /// The session's user, for the trace.
@@ -170,7 +187,10 @@ impl World {
         let Some(waits) = self.streams.remove(&(instance, stream)) else {
             return;
         };
-        let in_flight = waits.key.as_deref().is_some_and(|key| self.in_flight(Some(key)));
+        let in_flight = waits
+            .key
+            .as_deref()
+            .is_some_and(|key| self.in_flight(Some(key)));
         self.hits.note(Fault::ClientLeft, in_flight);
         let name = self.name_of(waits.key.as_deref());
         self.say(|_| format!("{name} gives up a request at worker {instance}"));
@@ -200,7 +220,10 @@ impl World {
                 self.refused(&waits, problem);
             }
             Verdict::Answer { reply, word } => {
-                let mut cookies = reply.headers.iter().filter(|(name, _)| *name == "set-cookie");
+                let mut cookies = reply
+                    .headers
+                    .iter()
+                    .filter(|(name, _)| *name == "set-cookie");
                 let cookie = cookies.next().map(|(_, value)| value.clone());
                 if reply.body.contains("S3CRET") {
                     self.fail("an answer shows a token".into());
@@ -217,7 +240,11 @@ impl World {
         let token = injection.authorization.expose();
         let token = token.strip_prefix("Bearer ").unwrap_or_default();
         let is_stale = self.is_stale(instance, token);
-        let Some(session) = waits.key.as_ref().and_then(|key| self.truth.sessions.get(key)) else {
+        let Some(session) = waits
+            .key
+            .as_ref()
+            .and_then(|key| self.truth.sessions.get(key))
+        else {
             return self.fail("a token was sent for no session".into());
         };
         let wrong = if !self.issuer.is_access(token) {

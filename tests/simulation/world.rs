@@ -250,6 +250,10 @@ impl World {
         }
     }
 
+    pub(crate) fn is_tracing(&self) -> bool {
+        self.trace.is_some()
+    }
+
     pub(crate) fn fail(&mut self, why: String) {
         self.say(|_| format!("VIOLATION: {why}"));
         self.violation.get_or_insert(why);
@@ -396,7 +400,8 @@ impl World {
             issuer: Vec::new(),
             world: Vec::new(),
         };
-        self.queue.retain(|_, event| !matches!(event, Event::Disaster(_)));
+        self.queue
+            .retain(|_, event| !matches!(event, Event::Disaster(_)));
         self.store_returns();
         self.issuer_down = false;
         self.issuer_pace = ms(20);

@@ -105,6 +105,13 @@ impl Act {
         self
     }
 
+    /// The part behind has answered, and the caller waits for it in vain.
+    #[must_use]
+    pub fn keeping_the_answer(mut self) -> Self {
+        self.end = End::Hang;
+        self
+    }
+
     /// The connection breaks in the middle of the answer's body.
     #[must_use]
     pub fn breaking_the_answer(mut self) -> Self {

@@ -19,6 +19,8 @@ pub enum Dialect {
     /// With its default `JWT_AUTH_HTTPONLY`.
     DjRestAuthHttpOnly,
     OAuth2,
+    /// With `REFRESH_TOKEN_REUSE_PROTECTION`.
+    OAuth2ReuseProtection,
     Allauth,
     /// With its default `HEADLESS_TOKEN_STRATEGY`.
     AllauthSessions,
@@ -38,7 +40,7 @@ impl Dialect {
         match self {
             Self::SimpleJwt => "simplejwt",
             Self::DjRestAuth | Self::DjRestAuthHttpOnly => "dj-rest-auth",
-            Self::OAuth2 => "oauth2",
+            Self::OAuth2 | Self::OAuth2ReuseProtection => "oauth2",
             Self::Allauth | Self::AllauthSessions => "allauth",
         }
     }
@@ -77,22 +79,27 @@ impl Dialect {
 
     /// More of Django's environment.
     pub fn env(self) -> Vec<(String, String)> {
-        let (name, value) = match self {
-            Self::DjRestAuthHttpOnly => ("STACK_HTTPONLY", "1"),
-            Self::OAuth2 => (CLIENT_SECRET_ENV, CLIENT_SECRET.as_str()),
-            Self::AllauthSessions => (
+        let client = (CLIENT_SECRET_ENV, CLIENT_SECRET.as_str());
+        let variables = match self {
+            Self::DjRestAuthHttpOnly => vec![("STACK_HTTPONLY", "1")],
+            Self::OAuth2 => vec![client],
+            Self::OAuth2ReuseProtection => vec![client, ("STACK_REUSE_PROTECTION", "1")],
+            Self::AllauthSessions => vec![(
                 "STACK_TOKEN_STRATEGY",
                 "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy",
-            ),
-            _ => return Vec::new(),
+            )],
+            _ => Vec::new(),
         };
-        vec![(name.to_owned(), value.to_owned())]
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// The relay's configuration for it, beside what is shipped.
     pub fn configure(self, plugin: &mut Value) {
         plugin["issuer"]["preset"] = self.preset().into();
-        if self == Self::OAuth2 {
+        if self.preset() == "oauth2" {
             plugin["issuer"]["client"] =
                 json!({"id": CLIENT_ID, "secret": {"env": CLIENT_SECRET_ENV}});
         }
@@ -102,8 +109,8 @@ impl Dialect {
     pub fn login(self, username: &str, password: &str) -> Request {
         let [obtain, ..] = self.paths();
         let request = Request::post(obtain).host("localhost");
-        match self {
-            Self::OAuth2 => as_client(
+        match self.preset() {
+            "oauth2" => as_client(
                 request,
                 &[
                     ("grant_type", "password"),
@@ -132,9 +139,9 @@ impl Dialect {
     /// The access and the refresh token of a login or a refresh.
     pub fn tokens(self, answer: &Response) -> (String, String) {
         let json = answer.json();
-        let (access, refresh) = match self {
-            Self::OAuth2 => (&json["access_token"], &json["refresh_token"]),
-            Self::Allauth | Self::AllauthSessions => {
+        let (access, refresh) = match self.preset() {
+            "oauth2" => (&json["access_token"], &json["refresh_token"]),
+            "allauth" => {
                 let at = if json["meta"].is_object() {
                     "meta"
                 } else {
@@ -154,7 +161,7 @@ impl Dialect {
 }
 
 /// Client authentication in the form, which django-oauth-toolkit takes as well.
-fn as_client(request: Request, pairs: &[(&str, &str)]) -> Request {
+pub fn as_client(request: Request, pairs: &[(&str, &str)]) -> Request {
     let form = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .append_pair("client_id", CLIENT_ID)

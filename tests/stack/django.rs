@@ -36,6 +36,8 @@ pub struct Options {
     pub refresh: u32,
     /// Each refresh gives a new refresh token and spends the old one.
     pub rotate: bool,
+    /// For so many seconds a spent refresh token gives its successor again.
+    pub grace: u32,
     /// Which package gives the tokens.
     pub dialect: Dialect,
 }
@@ -46,6 +48,7 @@ impl Default for Options {
             access: 300,
             refresh: 86400,
             rotate: true,
+            grace: 0,
             dialect: Dialect::default(),
         }
     }
@@ -122,6 +125,7 @@ impl Common {
                 "ROTATE_REFRESH_TOKENS",
                 u8::from(options.rotate).to_string(),
             ),
+            ("REFRESH_TOKEN_GRACE_SECONDS", options.grace.to_string()),
             ("DJANGO_SETTINGS_MODULE", options.dialect.settings().into()),
             (
                 "PYTHONPATH",
@@ -244,6 +248,14 @@ impl Django {
     /// How many refresh tokens the user was ever given.
     pub fn outstanding(&self, user: &User) -> usize {
         let sql = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id = ?";
+        self.count(sql, &json!([user.id]))
+    }
+
+    /// How many refresh tokens of the user are neither spent nor revoked.
+    pub fn live(&self, user: &User) -> usize {
+        let sql = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken o \
+                   LEFT JOIN token_blacklist_blacklistedtoken b ON o.id = b.token_id \
+                   WHERE o.user_id = ? AND b.id IS NULL";
         self.count(sql, &json!([user.id]))
     }
 

@@ -78,7 +78,7 @@ impl Builder {
     /// A Django whose tokens come from another package, and the preset for it.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.django.dialect = dialect;
-        let this = if dialect == Dialect::OAuth2 {
+        let this = if dialect.preset() == "oauth2" {
             self.env(dialect::CLIENT_SECRET_ENV, &dialect::CLIENT_SECRET)
         } else {
             self

@@ -24,6 +24,7 @@ mod credentials;
 mod crossed;
 mod csrf;
 mod endpoints;
+mod grace;
 mod internal;
 mod issuer;
 mod login;

@@ -23,7 +23,7 @@ fn stack(dialect: Dialect) -> Stack {
 
 /// A session of somebody who logged in at Django itself. By its record, the
 /// access token has just run out.
-fn expired(stack: &Stack) -> Session {
+pub fn expired(stack: &Stack) -> Session {
     let session = stack.session().without_times();
     session
         .member("access_exp", jwt::now() - 5)

@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     # Without this app BLACKLIST_AFTER_ROTATION does nothing, silently.
     "rest_framework_simplejwt.token_blacklist",
     "accounts",
+    "grace",
     "notes",
 ]
 
@@ -73,7 +74,12 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": seconds("REFRESH_TOKEN_SECONDS", 86400),
     "ROTATE_REFRESH_TOKENS": os.environ.get("ROTATE_REFRESH_TOKENS", "1") == "1",
     "BLACKLIST_AFTER_ROTATION": True,
+    "TOKEN_REFRESH_SERIALIZER": "grace.serializers.GraceTokenRefreshSerializer",
+    "TOKEN_BLACKLIST_SERIALIZER": "grace.serializers.GraceTokenBlacklistSerializer",
 }
+
+# For so long a refresh whose answer got lost can be repeated. 0: SimpleJWT as it is. See README.md.
+REFRESH_TOKEN_GRACE = seconds("REFRESH_TOKEN_GRACE_SECONDS", 0)
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

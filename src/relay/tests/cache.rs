@@ -168,3 +168,19 @@ fn the_least_recently_used_session_makes_room() {
     assert_eq!(words, ["cache", "cache", "store"]);
     world.finish();
 }
+
+/// Found by the simulator (`tests/simulation`).
+#[test]
+fn an_issuer_that_takes_its_time_does_not_bring_a_token_after_a_logout() {
+    let mut world = World::new(2);
+    let alice = world.log_in_expired("alice");
+    world.plan(Target::Refresh, Fate::slow(s(4)));
+    let early = world.ask(0, &alice);
+    world.run_for(s(1));
+    world.log_out(&alice);
+    world.run_for(ms(2500));
+    let late = world.ask(0, &alice);
+    world.run_until_decided();
+    assert_eq!(world.outcomes(&[early, late]), ["session_ended"; 2]);
+    world.finish();
+}

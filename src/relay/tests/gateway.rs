@@ -128,17 +128,35 @@ fn a_read_that_nobody_waits_for_is_not_repeated() {
 }
 
 #[test]
-fn a_release_that_fails_is_repeated_and_then_left_to_the_leases_end() {
+fn a_release_that_fails_is_repeated_until_the_store_answers() {
     let mut world = World::new(2);
     let alice = world.log_in_expired("alice");
     world.plan(Target::Refresh, Fate::Status(503, ""));
     world.set_outage(&[Target::Release], Fate::Lost);
     assert_eq!(world.ask_and_wait(0, &alice), "issuer_unavailable");
     world.run_for(s(5));
-    assert_eq!(world.made(Target::Release).len(), 2);
     assert_eq!(world.ask_and_wait(1, &alice), "refresh_timeout");
+    assert!(
+        !world.is_idle(0),
+        "a retired relay is not dropped meanwhile"
+    );
     world.end_outage();
-    world.run_for(s(41));
+    world.run_for(s(2));
     assert_eq!(world.ask_and_wait(1, &alice), "refreshed");
+    world.finish();
+}
+
+#[test]
+fn a_release_that_fails_is_given_up_when_the_lease_is_over() {
+    let mut world = World::new(1);
+    let alice = world.log_in_expired("alice");
+    world.plan(Target::Refresh, Fate::Status(503, ""));
+    world.set_outage(&[Target::Release], Fate::Lost);
+    assert_eq!(world.ask_and_wait(0, &alice), "issuer_unavailable");
+    world.run_for(s(45));
+    let made = world.made(Target::Release).len();
+    world.run_for(s(60));
+    assert_eq!(world.made(Target::Release).len(), made);
+    assert!(world.is_idle(0));
     world.finish();
 }

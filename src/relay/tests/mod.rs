@@ -3,6 +3,7 @@
 //! to.
 
 mod admission;
+mod attempts;
 mod background;
 mod cache;
 mod clocks;
@@ -11,7 +12,6 @@ mod harness;
 mod housekeeping;
 mod lease;
 mod login;
-mod random;
 mod records;
 mod refusal;
 mod signing_in;

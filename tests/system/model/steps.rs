@@ -9,6 +9,8 @@ pub enum Key {
     Lease,
     /// Void mark of an owner.
     Mark,
+    /// The note of an attempt.
+    Note,
 }
 
 /// What a script's argument is, after the nonce that is always the first.
@@ -18,32 +20,35 @@ pub enum Arg {
     Text,
     /// Milliseconds; 0 has a meaning of its own in some scripts.
     Life,
+    /// Names a refresh token.
+    Digest,
+    Outcome,
 }
 
 /// Every shipped script with its keys and arguments.
 pub const SCRIPTS: [(&str, &[Key], &[Arg]); 7] = [
     (
         "claim",
-        &[Key::Record, Key::Lease, Key::Mark],
-        &[Arg::Owner, Arg::Life, Arg::Text],
+        &[Key::Record, Key::Lease, Key::Mark, Key::Note],
+        &[Arg::Owner, Arg::Life, Arg::Text, Arg::Digest, Arg::Life],
     ),
     (
         "commit",
-        &[Key::Record, Key::Lease],
-        &[Arg::Owner, Arg::Text, Arg::Text, Arg::Life],
+        &[Key::Record, Key::Lease, Key::Note],
+        &[Arg::Owner, Arg::Text, Arg::Text, Arg::Life, Arg::Digest],
     ),
     ("create", &[Key::Record], &[Arg::Text, Arg::Life]),
     (
         "delete",
-        &[Key::Record, Key::Lease],
+        &[Key::Record, Key::Lease, Key::Note],
         &[Arg::Owner, Arg::Text],
     ),
     ("look", &[Key::Record], &[]),
     ("read", &[Key::Record], &[]),
     (
         "release",
-        &[Key::Lease, Key::Mark],
-        &[Arg::Owner, Arg::Life],
+        &[Key::Lease, Key::Mark, Key::Note],
+        &[Arg::Owner, Arg::Life, Arg::Digest, Arg::Outcome],
     ),
 ];
 
@@ -54,13 +59,14 @@ impl Key {
             Self::Record => &["@", "@", "@", "@", "@", "@", "@", "@", "session:b"],
             Self::Lease => &["{@}:refresh", "{@}:refresh", "{@}:refresh", "@"],
             Self::Mark => &["{@}:refresh:one", "{@}:refresh:two", "{@}:refresh"],
+            Self::Note => &["{@}:refresh:attempt", "{@}:refresh:attempt", "@"],
         };
         let names = names.iter();
         names.map(|name| name.replace('@', "session:a")).collect()
     }
 
     fn all() -> Vec<String> {
-        [Self::Record, Self::Lease, Self::Mark]
+        [Self::Record, Self::Lease, Self::Mark, Self::Note]
             .into_iter()
             .flat_map(Self::pool)
             .collect()
@@ -72,6 +78,8 @@ impl Arg {
         match self {
             Self::Owner => texts(&["one", "two"]),
             Self::Text => prop_oneof![6 => Just(RECORD.to_owned()), 1 => texts(&OTHERS)].boxed(),
+            Self::Digest => texts(&["d1", "d1", "d2"]),
+            Self::Outcome => texts(&["known", "unknown"]),
             Self::Life => prop_oneof![9 => texts(&LIVES), 1 => texts(&NO_LIVES)].boxed(),
         }
     }
@@ -79,7 +87,15 @@ impl Arg {
 
 /// The record that most calls name, so that they agree now and then.
 const RECORD: &str = r#"{"access":"a1","note":"Zoë \"/?.%+\" {}"}"#;
-const OTHERS: [&str; 4] = [r#"{"access":"a2"}"#, "1:one", "1:two", "2:one"];
+const OTHERS: [&str; 7] = [
+    r#"{"access":"a2"}"#,
+    "1:one",
+    "1:two",
+    "2:one",
+    "1:d1:two:none",
+    "1:d1::lost",
+    "2:d1:one:cut",
+];
 const LIVES: [&str; 4] = ["0", "900000", "90000000", "9000000000000"];
 /// What Redis takes for no expiry.
 const NO_LIVES: [&str; 7] = [

@@ -7,9 +7,8 @@
 
 mod ask;
 mod fate;
-mod issuer;
-#[path = "../../../../tests/model/redis.rs"]
-mod redis;
+#[path = "../../../../tests/model/mod.rs"]
+mod model;
 mod store;
 mod world;
 

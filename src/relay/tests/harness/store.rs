@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::fate::Target;
-use super::redis::{Call, Redis, digest};
+use super::model::redis::{Call, Redis, digest};
 
-pub(crate) use super::redis::Form;
+pub(crate) use super::model::redis::Form;
 
 /// A call's body, decoded.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use self::turns::{Event, answer};
 use super::SECRET;
 use super::ask::{Ask, Body};
 use super::fate::{Fate, Target};
-use super::issuer::Issuer;
+use super::model::issuer::Issuer;
 use super::store::{Form, Store};
 use crate::config::Config;
 use crate::metrics::Metric;

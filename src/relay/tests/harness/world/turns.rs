@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::ask::Body;
 use super::super::fate::{Fate, Target};
-use super::super::issuer::presented;
+use super::super::model::issuer::presented;
 use super::super::store::Request;
 use super::super::{SECRET, ms};
 use super::{Made, World};
@@ -341,13 +341,13 @@ impl World {
             }
             (Peer::Issuer, "/api/token/refresh/") => {
                 made.target = Target::Refresh;
-                made.presented = Some(presented(callout));
-                What::Refresh(presented(callout))
+                made.presented = Some(presented(callout.body.expose()));
+                What::Refresh(presented(callout.body.expose()))
             }
             (Peer::Issuer, "/api/token/blacklist/") => {
                 made.target = Target::Revoke;
-                made.presented = Some(presented(callout));
-                What::Revoke(presented(callout))
+                made.presented = Some(presented(callout.body.expose()));
+                What::Revoke(presented(callout.body.expose()))
             }
             other => panic!("nobody listens at {other:?}"),
         };
