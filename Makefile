@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke simulate breaks-simulated breaks chaos clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke simulate breaks-simulated breaks chaos fuzz mutants clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -27,7 +27,7 @@ demo: setup build app ## the story in the terminal, then the application to log 
 demo-cli: setup build ## the story in the terminal only, without Next.js
 	@exec .venv/bin/python -m demo --cli
 
-test: setup build ## format, lint, unit, fake-host and real-stack tests, the demo, the applications in a browser
+test: setup build ## format, lint, unit, fake-host and real-stack tests, fuzzing, the demo, the applications in a browser
 	@scripts/test
 
 bench-smoke: setup build ## a quick look at speed and size
@@ -45,6 +45,13 @@ breaks: setup build ## break the code on purpose and see that a test notices
 # SECONDS is bash's own variable, so it goes as an argument.
 chaos: setup build ## kill, freeze and restart the parts of the real stack under load: SEEDS=20 SECONDS=60 FIRST=1 GRACE=0
 	@CHAOS_GRACE=$(or $(GRACE),0) .venv/bin/python scripts/chaos $(or $(SEEDS),20) $(or $(SECONDS),60) $(or $(FIRST),1)
+
+fuzz: ## send the filter what nobody would: make fuzz SECONDS=600 TARGETS="cookie filter"
+	@scripts/setup c++
+	@scripts/fuzz $(or $(SECONDS),20) $(TARGETS)
+
+mutants: setup ## change the code at random and see that a test notices: a recorded sample
+	@scripts/mutants
 
 clean: ## remove what build and demo left (not .venv)
 	rm -rf target .demo

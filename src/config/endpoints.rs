@@ -3,7 +3,7 @@
 
 use super::mistake::quoted;
 use super::reader::{Field, Section};
-use super::syntax::{PLAIN_PATH, is_plain_path};
+use super::syntax::{PLAIN_PATH, decoded, is_plain_path};
 use super::types::{
     EndpointsConfig, IssuerConfig, LoginConfig, LoginReply, PathMatch, RouteRule, SessionConfig,
     SessionFormat,
@@ -106,12 +106,14 @@ pub(super) fn paths_are_free(
                 "a path that nothing else answers, e.g. /auth/login",
             );
         }
-        if login_url == Some(path) {
+        if let Some(login_url) = login_url
+            && decoded(login_url) == decoded(path)
+        {
             root.refuse::<()>(
                 "login_url",
                 format!(
                     "{}, which is an endpoint of the relay and no page",
-                    quoted(path)
+                    quoted(login_url)
                 ),
                 "the page on which users log in",
             );

@@ -30,6 +30,7 @@ mod web;
 mod tests;
 
 pub use mistake::Mistake;
+pub(crate) use syntax::decode_where;
 pub use types::*;
 
 use reader::{Report, Section};

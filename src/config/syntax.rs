@@ -100,6 +100,32 @@ pub(super) fn is_plain_path(text: &str) -> bool {
             .any(|segment| segment == "." || segment == "..")
 }
 
+/// A path as Django reads it: with every escape decoded, once.
+pub(super) fn decoded(path: &str) -> Vec<u8> {
+    decode_where(path.as_bytes(), |_| true).collect()
+}
+
+/// Decodes the escapes whose byte `wanted` names; others stay as written.
+pub(crate) fn decode_where(path: &[u8], wanted: fn(u8) -> bool) -> impl Iterator<Item = u8> {
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        if let [b'%', high, low, after @ ..] = rest
+            && let Some(byte) = hex(*high, *low).filter(|byte| wanted(*byte))
+        {
+            rest = after;
+            return Some(byte);
+        }
+        let (first, after) = rest.split_first()?;
+        rest = after;
+        Some(*first)
+    })
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,8 @@ use std::net::Ipv6Addr;
 
 use super::mistake::quoted;
 use super::reader::{Field, Section};
-use super::routes::rule_for;
-use super::syntax::{Underscore, host_and_port, is_plain_path};
+use super::routes::rules_for;
+use super::syntax::{Underscore, decoded, host_and_port, is_plain_path};
 use super::types::{CsrfConfig, IssuerConfig, RouteRule, SessionRule, UpstreamConfig};
 
 const MAX_ORIGINS: usize = 64;
@@ -101,7 +101,8 @@ pub(super) fn login_url(field: Field<'_>) -> Option<String> {
 }
 
 /// A login page that needs a session sends the browser round in circles; one
-/// that is hidden is a 404. Of a https URL nobody knows here whose it is.
+/// that is hidden, or may be read as another, is never shown. Of a https URL
+/// nobody knows here whose it is.
 pub(super) fn login_page_is_reachable(
     root: &Section<'_>,
     login_url: &str,
@@ -110,17 +111,30 @@ pub(super) fn login_page_is_reachable(
 ) {
     let shown = quoted(login_url);
     let allowed = "a page that can be seen without a session, e.g. one with a route {path: …, session: off} before the others";
-    let rule = rule_for(routes, login_url, "GET");
-    if rule.is_some_and(|rule| rule.session == SessionRule::Required) {
+    let [as_written, as_read] = rules_for(routes, login_url, "GET");
+    if [as_written, as_read].contains(&SessionRule::Required) {
         root.refuse::<()>(
             "login_url",
             format!("{shown}, which a route with session required matches"),
             allowed,
         );
+    } else if as_written != as_read {
+        root.refuse::<()>(
+            "login_url",
+            format!("{shown}, which may be read as another path, with another route, and is answered 400"),
+            "a path without percent-escapes of characters that need none",
+        );
     }
     let paths = &issuer.paths;
+    // With or without the slash at its end, as Django's own redirects have it.
+    let read = |path: &str| {
+        let path = decoded(path);
+        path.strip_suffix(b"/").map(<[u8]>::to_vec).unwrap_or(path)
+    };
     if !issuer.expose
-        && [&paths.obtain, &paths.refresh, &paths.revoke].contains(&&login_url.to_owned())
+        && [&paths.obtain, &paths.refresh, &paths.revoke]
+            .iter()
+            .any(|path| read(path) == read(login_url))
     {
         root.refuse::<()>(
             "login_url",

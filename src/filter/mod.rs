@@ -38,6 +38,10 @@ mod stream;
 mod verdict;
 mod worker;
 
+#[cfg(not(target_os = "wasi"))]
+#[doc(hidden)]
+pub use clock::set_clocks;
+
 /// Makes ready for the host's calls. The module's `_initialize` calls it; a
 /// native host calls it once per thread, because contexts are kept per thread.
 pub fn start() {

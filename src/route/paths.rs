@@ -3,6 +3,8 @@
 //! Proxies and servers differ in what they make of `//`, `\`, dot segments and
 //! escapes, and in the order in which they do it.
 
+use crate::config::decode_where;
+
 /// The path of a request target: what stands before the `?`.
 pub(super) fn without_query(target: &[u8]) -> &[u8] {
     before(target, b'?')
@@ -67,27 +69,6 @@ fn remove_dots(path: &[u8], collapse_first: bool) -> Vec<u8> {
         resolved.push(b'/');
     }
     resolved
-}
-
-/// Decodes the escapes whose byte `wanted` names; others stay as written.
-fn decode_where(path: &[u8], wanted: fn(u8) -> bool) -> impl Iterator<Item = u8> {
-    let mut rest = path;
-    std::iter::from_fn(move || {
-        if let [b'%', high, low, after @ ..] = rest
-            && let Some(byte) = hex(*high, *low).filter(|byte| wanted(*byte))
-        {
-            rest = after;
-            return Some(byte);
-        }
-        let (first, after) = rest.split_first()?;
-        rest = after;
-        Some(*first)
-    })
-}
-
-fn hex(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 fn before(text: &[u8], end: u8) -> &[u8] {

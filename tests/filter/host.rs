@@ -168,6 +168,17 @@ impl Host {
             self.wrongs
                 .push("decided another's request within its own callback");
         }
+        let is_decided = self
+            .contexts
+            .get(&stream)
+            .is_some_and(|context| context.went_on || context.reply.is_some());
+        let is_deferred = self.deferred.iter().any(|action| match action {
+            Deferred::Continue(id) | Deferred::Reply(id, _) => *id == stream,
+            Deferred::DeleteRoot(_) => false,
+        });
+        if is_decided || is_deferred {
+            self.wrongs.push("decided a request twice");
+        }
         if continued && self.in_request == Some(stream) {
             // Envoy would send the headers, then see the callback pause, and may
             // keep the body for ever.

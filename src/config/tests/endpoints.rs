@@ -83,6 +83,8 @@ fn a_path_that_something_else_needs_is_refused() {
         json!("/login"),
     );
     assert!(mistake(&page).starts_with("login_url: found \"/login\", which is an endpoint"));
+    let escaped = and(page, "login_url", json!("/%6cogin"));
+    assert!(mistake(&escaped).starts_with("login_url: found \"/%6cogin\", which is an endpoint"));
     let route = json!([
         {"path": "/auth/session", "session": "required"},
         {"prefix": "/api/", "session": "required"},

@@ -136,10 +136,38 @@ fn a_login_page_that_needs_a_session_is_refused() {
     ));
 }
 
+/// Django decodes every escape, and so a request for it is judged by both readings.
+#[test]
+fn a_login_page_that_needs_a_session_when_it_is_decoded_is_refused() {
+    let line = mistake(&with("login_url", json!("/%61pi/login")));
+    assert!(
+        line.contains("a route with session required matches"),
+        "{line}"
+    );
+    let routes = json!([
+        {"prefix": "/%61", "session": "optional"},
+        {"prefix": "/b/", "session": "optional"},
+        {"prefix": "/api/", "session": "required"},
+    ]);
+    let config = with("routes", routes);
+    let line = mistake(&and(config.clone(), "login_url", json!("/%62/")));
+    assert!(
+        line.starts_with("login_url: found \"/%62/\", which may be read as another path"),
+        "{line}"
+    );
+    accepted(&and(config.clone(), "login_url", json!("/%61")));
+    accepted(&and(config, "login_url", json!("/%C3%BC")));
+}
+
 #[test]
 fn a_login_page_that_is_hidden_is_refused() {
     let hidden = with("issuer.paths", json!({"obtain": "/login"}));
     let hidden = and(hidden, "login_url", json!("/login"));
     assert!(mistake(&hidden).contains("a path of the issuer"));
-    accepted(&and(hidden, "issuer.expose", json!(true)));
+    accepted(&and(hidden.clone(), "issuer.expose", json!(true)));
+    // As Django reads it, and with or without the slash at its end.
+    for same in ["/login/", "/%6cogin"] {
+        let same = and(hidden.clone(), "login_url", json!(same));
+        assert!(mistake(&same).contains("a path of the issuer"));
+    }
 }
