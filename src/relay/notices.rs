@@ -31,6 +31,9 @@ pub(super) enum Subject {
     BodyMissing,
 }
 
+/// How many there are.
+const SUBJECTS: usize = Subject::BodyMissing as usize + 1;
+
 impl Subject {
     fn lines(self) -> u32 {
         match self {
@@ -52,7 +55,7 @@ struct Tally {
 
 /// Counts the lines of each subject.
 #[derive(Debug, Default)]
-pub(super) struct Notices([Tally; 13]);
+pub(super) struct Notices([Tally; SUBJECTS]);
 
 impl Notices {
     /// Logs the line unless its subject has said enough within the last second.

@@ -25,6 +25,8 @@ use crate::session::SessionId;
 pub struct RecordKey {
     record: Redacted<String>,
     lease: Redacted<String>,
+    /// The note of an attempt to refresh.
+    attempt: Redacted<String>,
 }
 
 /// What the store is asked to do. Every command is safe to run twice.
@@ -212,6 +214,7 @@ impl Store {
         let lease = format!("{{{record}}}:refresh");
         RecordKey {
             record: record.into(),
+            attempt: format!("{lease}:attempt").into(),
             lease: lease.into(),
         }
     }
@@ -220,7 +223,7 @@ impl Store {
     pub fn call(&self, key: &RecordKey, command: &Command, nonce: &str, form: Form) -> Callout {
         let record = key.record.expose().as_str();
         let lease = key.lease.expose().as_str();
-        let attempt = &format!("{lease}:attempt");
+        let attempt = key.attempt.expose().as_str();
         let encode =
             |script: &Script, keys: &[&str], args: &[&str]| wire::encode(script, form, keys, args);
         let body = match command {

@@ -20,7 +20,7 @@ pub(crate) struct Trip {
     what: What,
     /// How long the answer takes.
     back: Duration,
-    end: End,
+    end: Ending,
 }
 
 enum What {
@@ -32,7 +32,7 @@ enum What {
 
 /// What becomes of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum Ending {
     Delivered,
     Lost,
     Twice,
@@ -131,25 +131,25 @@ impl World {
         };
         let mut there = self.dice.between(low, high);
         let mut back = self.dice.between(low, high) / 4;
-        let mut end = End::Delivered;
+        let mut end = Ending::Delivered;
         if let Some(fault) = fault {
             use Fault::*;
             match fault {
                 StoreSlow => there = self.dice.millis(20, 480),
                 StoreAnswersLate => back = self.dice.millis(20, 480),
-                StoreRepeated => end = End::Repeated,
+                StoreRepeated => end = Ending::Repeated,
                 StoreLate => there = timeout + self.dice.millis(0, 3000),
                 StoreLostBefore | IssuerLostBefore => {}
-                StoreLostAfter | IssuerLostAfter => end = End::Lost,
-                StoreTwice => end = End::Twice,
-                StoreCrossed => end = End::Crossed,
-                StoreReset => end = End::Cut,
+                StoreLostAfter | IssuerLostAfter => end = Ending::Lost,
+                StoreTwice => end = Ending::Twice,
+                StoreCrossed => end = Ending::Crossed,
+                StoreReset => end = Ending::Cut,
                 IssuerSlow => there = self.dice.between(ms(500), timeout.min(s(8))),
                 IssuerLate => match self.dice.permille(500) {
                     true => back = timeout + self.dice.millis(0, 5000),
                     false => there = timeout + self.dice.millis(0, 5000),
                 },
-                IssuerGarbage => end = End::Garbled,
+                IssuerGarbage => end = Ending::Garbled,
                 _ => {}
             }
             self.note_call(fault, &what);
@@ -286,16 +286,16 @@ impl World {
         });
         let result = from_peer(status, &body);
         match end {
-            End::Lost => {}
-            End::Delivered => self.answer_later(instance, call, back, result, true),
-            End::Repeated => {
+            Ending::Lost => {}
+            Ending::Delivered => self.answer_later(instance, call, back, result, true),
+            Ending::Repeated => {
                 self.answer_later(instance, call, back, result, true);
                 let again = Trip {
                     instance,
                     call,
                     what,
                     back,
-                    end: End::Lost,
+                    end: Ending::Lost,
                 };
                 // A claim that was answered "held" is followed by nothing that would
                 // void it: nobody repeats it later.
@@ -303,7 +303,7 @@ impl World {
                 let after = self.dice.millis(0, later);
                 self.later(after, Event::Arrive(Box::new(again)));
             }
-            End::Twice => {
+            Ending::Twice => {
                 self.answer_later(instance, call, back, result.clone(), true);
                 let event = Event::Answer {
                     instance,
@@ -315,15 +315,15 @@ impl World {
                 let after = back + self.dice.millis(0, 50);
                 self.later(after, event);
             }
-            End::Cut => {
+            Ending::Cut => {
                 let result = CalloutResult::Failure(Failure::Reset);
                 self.answer_later(instance, call, back, result, false);
             }
-            End::Garbled => {
+            Ending::Garbled => {
                 let text = ["{\"acc", "[]", "<html>"][self.dice.below(3)];
                 self.answer_later(instance, call, back, from_peer(200, text), false);
             }
-            End::Crossed => self.cross(instance, call, back, result),
+            Ending::Crossed => self.cross(instance, call, back, result),
         }
         if is_store {
             self.strays.push_front(body);

@@ -2,7 +2,8 @@
 -- The owner of a lease renews it by claiming again.
 -- Before the issuer is called the attempt is noted, so that whoever claims next
 -- can tell what became of it. The note is `1:<digest of the refresh
--- token>:<owner>:<earlier>`; its owner, or the release of its owner, ends it.
+-- token>:<owner>:<earlier>`. A write-back, a deletion, or a release by the owner who
+-- knows that the token was not taken, ends it.
 -- KEYS: record, lease, void mark of this owner, attempt. ARGV: nonce, owner, life
 -- of the lease in ms, record as read, digest of its refresh token, life of the
 -- note in ms.
