@@ -85,7 +85,7 @@ impl Input<'_> {
     /// Gives the names of what was counted.
     fn live(&self) -> BTreeSet<String> {
         random::restart();
-        let mut world = World::new(self.mark.clone(), *self.setup);
+        let mut world = World::new(self.mark.clone(), self.setup);
         for event in &self.events {
             world.play(event);
             world.check();

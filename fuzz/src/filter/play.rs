@@ -92,7 +92,7 @@ impl World {
             Event::Configure { configuration } => {
                 let old = self.root;
                 if self.roots.len() < 4 {
-                    self.configure(SETUPS[configuration % SETUPS.len()]);
+                    self.configure(&SETUPS[configuration % SETUPS.len()]);
                     if old != self.root {
                         host::retire(old);
                     }
@@ -166,6 +166,7 @@ impl World {
             keys,
             is_raw: matches!(cookies, Cookies::Raw(_)),
             is_lost: false,
+            is_seen: false,
         };
         self.requests.insert(id, request);
         if end {

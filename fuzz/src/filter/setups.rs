@@ -1,12 +1,14 @@
 //! Configurations to run the filter with.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::sealing::{self, SECRET};
 
 /// A configuration, and what its clients know of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) cookie: &'static str,
     /// The cookie holds the session id in an encrypted token.
@@ -20,7 +22,7 @@ pub(crate) struct Setup {
 const FIELDS: [&str; 4] = ["access", "refresh", "access_exp", "refresh_exp"];
 
 /// Those that are chosen from.
-pub(crate) const SETUPS: [Setup; 6] = [
+pub(crate) static SETUPS: [Setup; 6] = [
     Setup {
         cookie: "sid",
         is_sealed: false,
@@ -115,6 +117,14 @@ pub(crate) const SETUPS: [Setup; 6] = [
 impl Setup {
     /// The configuration's text. `mark` is in its secrets.
     pub(crate) fn text(&self, mark: &str) -> String {
+        static TEXTS: LazyLock<Vec<String>> =
+            LazyLock::new(|| SETUPS.iter().map(Setup::with_mark).collect());
+        let at = SETUPS.iter().position(|setup| std::ptr::eq(setup, self));
+        TEXTS[at.expect("one of them")].replace("MARK", mark)
+    }
+
+    /// The same, with `MARK` in place of the mark.
+    fn with_mark(&self) -> String {
         let mut whole = json!({
             "session": {"format": "opaque", "cookies": [self.cookie]},
             "store": {
@@ -142,7 +152,7 @@ impl Setup {
             },
         });
         merge(&mut whole, (self.rest)());
-        whole.to_string().replace("MARK", mark)
+        whole.to_string()
     }
 
     /// The value of the cookie that names a session.

@@ -22,7 +22,7 @@ pub(crate) struct Waiting {
 /// A request, from its headers on.
 pub(crate) struct Request {
     pub(crate) root: u32,
-    pub(crate) setup: Setup,
+    pub(crate) setup: &'static Setup,
     /// As the client sent it.
     pub(crate) headers: Headers,
     pub(crate) path: String,
@@ -32,6 +32,8 @@ pub(crate) struct Request {
     pub(crate) is_raw: bool,
     /// The proxy has answered it in place of the filter, or the host failed it.
     pub(crate) is_lost: bool,
+    /// Its decision has been looked at.
+    pub(crate) is_seen: bool,
 }
 
 /// All that there is.
@@ -40,7 +42,7 @@ pub(crate) struct World {
     now: Now,
     /// The newest root.
     pub(crate) root: u32,
-    pub(crate) setup: Setup,
+    pub(crate) setup: &'static Setup,
     /// Roots that are not deleted.
     pub(crate) roots: BTreeSet<u32>,
     /// Requests that have not ended.
@@ -60,7 +62,7 @@ const UNIX: u64 = 1_900_000_000;
 
 impl World {
     /// A VM that has just started.
-    pub(crate) fn new(mark: String, setup: Setup) -> Self {
+    pub(crate) fn new(mark: String, setup: &'static Setup) -> Self {
         HOST.with_borrow_mut(|host| {
             *host = Host::default();
             host.clusters
@@ -105,7 +107,7 @@ impl World {
     }
 
     /// A new root takes over.
-    pub(crate) fn configure(&mut self, setup: Setup) {
+    pub(crate) fn configure(&mut self, setup: &'static Setup) {
         let text = setup.text(&self.peers.tokens.mark);
         match host::configure(text) {
             Ok(root) => {
