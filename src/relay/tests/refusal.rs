@@ -253,3 +253,20 @@ fn the_two_reads_are_further_apart_where_the_store_may_be_slow() {
     assert!(claims[2].at - claims[1].at >= s(7));
     world.finish();
 }
+
+/// Found by the simulator (`tests/simulation`).
+#[test]
+fn it_is_not_believed_while_another_has_the_lease_even_if_the_record_has_changed() {
+    let mut world = World::new(1);
+    let alice = refused(&mut world);
+    world.ask(0, &alice);
+    world.run_for(s(1));
+    world.store.set(&alice.lease(), "1:another", Some(s(10)));
+    world.rewrite(&alice, |record| record["mark"] = 1.into());
+    world.run_for(s(5));
+    assert!(world.made(Target::Delete).is_empty());
+    assert!(world.has_record(&alice));
+    world.run_for(s(10));
+    assert!(!world.has_record(&alice));
+    world.finish();
+}
