@@ -66,7 +66,7 @@ pub(super) enum Caller {
 /// A call in flight.
 #[derive(Debug)]
 enum Pending {
-    Store(StoreCall),
+    Store(Box<StoreCall>),
     Refresh(SessionId),
     Obtain(VisitId),
     Revoke,
@@ -240,7 +240,7 @@ impl Core {
         let callout = self
             .store
             .call(&call.key, &call.command, &call.nonce, call.form);
-        self.send(Pending::Store(call), callout);
+        self.send(Pending::Store(Box::new(call)), callout);
     }
 
     /// Makes a store call that failed once more.
@@ -276,7 +276,7 @@ impl Core {
             }
             Pending::Refresh(id) => Some((Caller::Session(id), Event::Issued(result))),
             Pending::Obtain(visit) => Some((Caller::Visit(visit), Event::Issued(result))),
-            Pending::Store(call) => self.stored(now, call, &result, wanted),
+            Pending::Store(call) => self.stored(now, *call, &result, wanted),
         }
     }
 
