@@ -45,7 +45,7 @@ fn a_refresh_is_written_back_after_every_client_left() {
     let first = get_as(root, ALICE);
     let second = get_as(root, ALICE);
     store_says(root, &the_call(), &["found", &expired_record()]);
-    store_says(root, &the_call(), &["claimed"]);
+    store_says(root, &the_call(), &["claimed", "none"]);
     let issue = the_call();
     assert_eq!(issue.cluster, "django");
     assert_eq!(issue.timeout, 35_000);

@@ -214,7 +214,7 @@ pub(crate) fn warm(root: u32, session: &str) {
 pub(crate) fn refresh(root: u32) {
     let id = get_as(root, ALICE);
     store_says(root, &the_call(), &["found", &expired_record()]);
-    store_says(root, &the_call(), &["claimed"]);
+    store_says(root, &the_call(), &["claimed", "none"]);
     issue_and_write(root, &the_call());
     assert_eq!(authorization(id), [format!("Bearer {}", fresh("new"))]);
     host::end(id);
