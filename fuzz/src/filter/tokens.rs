@@ -11,10 +11,18 @@ use serde_json::json;
 pub(crate) struct Tokens {
     pub(crate) mark: String,
     count: u64,
-    /// Access tokens, with the record keys of the sessions that may send them.
-    access: BTreeMap<String, BTreeSet<String>>,
-    /// Refresh tokens, likewise.
-    refresh: BTreeMap<String, BTreeSet<String>>,
+    access: BTreeMap<String, Owners>,
+    refresh: BTreeMap<String, Owners>,
+}
+
+/// Whose a token is.
+#[derive(Clone, Debug, Default)]
+struct Owners {
+    /// The record keys of the sessions that may send it.
+    keys: BTreeSet<String>,
+    /// It was given to somebody without a session: each attempt to store one makes
+    /// it that session's.
+    is_new: bool,
 }
 
 /// How long an access token lives from now, in seconds; `None`: it does not say.
@@ -61,9 +69,12 @@ impl Tokens {
             None
         };
         let refresh = self.token(unix, refresh_life);
-        let keys: BTreeSet<String> = key.map(str::to_owned).into_iter().collect();
-        self.access.insert(access.clone(), keys.clone());
-        self.refresh.insert(refresh.clone(), keys);
+        let owners = Owners {
+            keys: key.map(str::to_owned).into_iter().collect(),
+            is_new: key.is_none(),
+        };
+        self.access.insert(access.clone(), owners.clone());
+        self.refresh.insert(refresh.clone(), owners);
         (access, refresh)
     }
 
@@ -71,29 +82,29 @@ impl Tokens {
     /// somebody new.
     pub(crate) fn reissue(&mut self, presented: &str, unix: u64, kind: usize) -> (String, String) {
         let mut known = self.refresh.iter();
-        let keys = known
+        let owners = known
             .find(|(token, _)| presented.contains(*token))
-            .map(|(_, keys)| keys.clone())
-            .unwrap_or_default();
+            .map(|(_, owners)| owners.clone());
         let (access, refresh) = self.issue(None, unix, kind);
-        self.access.insert(access.clone(), keys.clone());
-        self.refresh.insert(refresh.clone(), keys);
+        if let Some(owners) = owners {
+            self.access.insert(access.clone(), owners.clone());
+            self.refresh.insert(refresh.clone(), owners);
+        }
         (access, refresh)
     }
 
-    /// A record in this text is stored under a key: its tokens are that session's.
-    pub(crate) fn store(&mut self, key: &str, text: &str) {
-        for (token, keys) in self.access.iter_mut().chain(&mut self.refresh) {
-            // Those that have an owner keep it.
-            if keys.is_empty() && text.contains(token) {
-                keys.insert(key.to_owned());
+    /// A new session's record is to be stored under a key.
+    pub(crate) fn store(&mut self, key: &str, record: &str) {
+        for (token, owners) in self.access.iter_mut().chain(&mut self.refresh) {
+            if owners.is_new && record.contains(token) {
+                owners.keys.insert(key.to_owned());
             }
         }
     }
 
     /// The keys of the sessions whose access token this is.
     pub(crate) fn owners(&self, access: &str) -> Option<&BTreeSet<String>> {
-        self.access.get(access)
+        self.access.get(access).map(|owners| &owners.keys)
     }
 
     /// A record as somebody may have written it.

@@ -340,6 +340,28 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
                 .pass(2000)
                 .good(2),
         ),
+        // The store has to be asked, and the host refuses at once, twice.
+        (
+            "decided-in-its-own-callback",
+            Life::new(2)
+                .get(FRESH)
+                .good(1)
+                .with(NO_STORE)
+                .request(&[1, FRESH], "/api/things", "POST", &[], false)
+                .body(0),
+        ),
+        // So it does for one that another waits with, for nothing but time.
+        (
+            "another-decided",
+            Life::new(2)
+                .get(EXPIRED)
+                .good(4)
+                .leave()
+                .get(EXPIRED)
+                .says("found", [EXPIRED_RECORD, NOTHING])
+                .with(NO_STORE)
+                .get(EXPIRED),
+        ),
         (
             "login-unavailable",
             Life::new(0).post("/auth/login").body(0).status(503),

@@ -120,6 +120,9 @@ impl Life {
     }
 }
 
+/// The store's cluster goes away.
+const NO_STORE: &[usize] = &[13, 1, 0];
+
 const NO_SCRIPT: usize = 3;
 const ERROR: usize = 4;
 const RESET: usize = 6;
