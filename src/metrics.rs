@@ -89,7 +89,7 @@ counters! {
     RefreshMisconfigured = "refresh.misconfigured",
     /// Refreshes whose answer was lost: the issuer may have rotated.
     RefreshOutcomeUnknown = "refresh_outcome_unknown",
-    /// Refresh tokens presented again because whoever presented them before left no
+    /// Refresh tokens presented, perhaps again, although whoever claimed them before left no
     /// word of how that ended.
     RefreshCutOff = "refresh.cut_off",
     /// Write-backs that had to be repeated.

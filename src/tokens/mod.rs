@@ -188,6 +188,7 @@ impl Record {
         access_time: Option<u64>,
         refresh_time: Option<u64>,
     ) -> Self {
+        let refresh = refresh.filter(|token| !token.expose().is_empty());
         let access_jwt = jwt::Times::of(access.expose());
         let refresh_jwt = refresh
             .as_ref()

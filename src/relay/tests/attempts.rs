@@ -22,6 +22,7 @@ fn a_session_that_a_lost_answer_ends_is_not_one_that_the_issuer_ended() {
     assert_eq!(world.ask_and_wait(1, &alice), "session_ended");
     assert_eq!(world.count(Metric::SessionsLost), 1);
     assert_eq!(world.count(Metric::SessionsDeleted), 0);
+    assert_eq!(world.made(Target::Refresh).len(), 2);
     assert!(world.logged(Level::Error, "which has probably spent it"));
     assert_eq!(world.store.get(&note(&alice)), None);
     world.finish();

@@ -156,19 +156,6 @@ fn a_time_out_is_counted_as_an_unknown_outcome_and_ends_nothing() {
 }
 
 #[test]
-fn a_spent_token_is_found_out_and_counted() {
-    let mut world = World::new(1);
-    let alice = world.log_in_expired("alice");
-    world.plan(Target::Refresh, Fate::UNANSWERED);
-    world.ask(0, &alice);
-    world.run_for(s(40));
-    assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
-    assert_eq!(world.count(Metric::RefreshOutcomeUnknown), 1);
-    assert_eq!(world.made(Target::Refresh).len(), 2);
-    world.finish();
-}
-
-#[test]
 fn an_answer_of_a_live_issuer_leaves_no_doubt() {
     for status in [503, 429] {
         let mut world = World::new(1);

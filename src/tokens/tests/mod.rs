@@ -275,6 +275,13 @@ fn without_rotation_the_refresh_token_and_its_time_stay() {
 }
 
 #[test]
+fn an_empty_refresh_token_is_none_in_a_new_record_either() {
+    let new = Record::new(&issued("a", Some("")), None, &fields());
+    assert_eq!(new.refresh(), None);
+    assert_eq!(json_of(&new), json!({"access": "a"}));
+}
+
+#[test]
 fn a_time_unknown_for_the_new_token_is_removed() {
     let old =
         parse(&json!({"access": "a", "refresh": "r", "access_exp": 1, "refresh_exp": 2})).unwrap();
