@@ -23,7 +23,9 @@ use crate::world::World;
 use crate::{reckoning, witnesses};
 
 const ENVOYS: usize = 3;
-const USERS: usize = 150;
+/// So many, and so unhurried (see `users::live_on`), that two cores have some left: an
+/// overloaded Django answers late long after it is well.
+const USERS: usize = 100;
 
 /// The longest that a part is frozen.
 const FREEZE: Duration = Duration::from_secs(6);

@@ -21,7 +21,7 @@ pub fn live_on(world: &World, user: &str, mut chance: Chance) {
         };
         while !world.is_over() && world.ledger.with_session(live.tag, |s| s.is_open()) {
             act(world, &mut live, &ghosts, &mut chance, &envoys);
-            thread::sleep(chance.between(Duration::from_millis(40), Duration::from_millis(440)));
+            thread::sleep(chance.between(Duration::from_millis(200), Duration::from_millis(1000)));
         }
         if world.ledger.with_session(live.tag, |s| s.leaving.is_some()) {
             // Until it is done.
