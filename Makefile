@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke simulate breaks-simulated breaks chaos fuzz mutants clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos fuzz mutants clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,11 @@ test: setup build ## format, lint, unit, fake-host and real-stack tests, fuzzing
 
 bench-smoke: setup build ## a quick look at speed and size
 	@scripts/bench-smoke
+
+# The pictures of docs/monitoring.md come from MINUTES=12.
+monitoring: setup build ## load, faults, and a Prometheus that watches: every rule and query; draws docs/monitoring: MINUTES=12
+	@scripts/setup prometheus matplotlib
+	@.venv/bin/python -m monitoring --plots --seconds $$(($(or $(MINUTES),12) * 60))
 
 simulate: setup ## the protocol in thousands of random runs: SEEDS=1000000 for more, SEED=n to see one
 	@scripts/simulate

@@ -129,6 +129,10 @@ class Parts:
         self._running.append(part)
         return part
 
+    def named(self, name: str) -> Part:
+        """The program that was started last under this name."""
+        return next(part for part in reversed(self._running) if part.name == name)
+
     def run(
         self,
         name: str,

@@ -7,7 +7,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`redacted`], [`time`], [`callout`], [`request`] | the few types every room shares |
+//! | [`redacted`], [`time`], [`callout`], [`request`], [`trace`] | the few types every room shares |
 //! | [`config`] | what the operator says: parse, check, explain |
 //! | [`session`] | who is asking: `Cookie` header → session id |
 //! | [`route`] | which rule a request falls under: paths, methods, ambiguity, CSRF |
@@ -16,7 +16,7 @@
 //! | [`issuer`] | how the issuer is asked, and its kinds of answer |
 //! | [`reply`] | one table from problem to HTTP answer |
 //! | [`response`] | what caches may do with the response to an injected request |
-//! | [`metrics`] | the names of what is counted |
+//! | [`metrics`] | what is counted and measured, and under which names |
 //! | [`relay`] | the heart: the sans-IO state machine |
 //! | [`filter`] | the only room that knows the proxy-wasm ABI |
 
@@ -35,3 +35,4 @@ pub mod session;
 pub mod store;
 pub mod time;
 pub mod tokens;
+pub mod trace;

@@ -34,6 +34,10 @@ pub struct RequestHead<'a> {
     pub has_sec_fetch: bool,
     /// `access-control-request-method` is present.
     pub has_request_method: bool,
+    /// `traceparent`.
+    pub traceparent: Option<Cow<'a, [u8]>>,
+    /// `x-request-id`.
+    pub request_id: Option<Cow<'a, [u8]>>,
 }
 
 /// The body of a request, once the relay has asked for it.
@@ -84,6 +88,8 @@ impl<'a> RequestHead<'a> {
             b"accept" => fold(&mut self.accept, value, b", "),
             b"origin" => fold(&mut self.origin, value, b", "),
             b"access-control-request-method" => self.has_request_method = true,
+            b"traceparent" => fold(&mut self.traceparent, value, b", "),
+            b"x-request-id" => fold(&mut self.request_id, value, b", "),
             _ if name.starts_with(b"sec-fetch-") => {
                 self.has_sec_fetch = true;
                 match name {

@@ -277,6 +277,9 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Every endpoint.
+    pub const ALL: &[Self] = &[Self::Login, Self::Logout, Self::Session, Self::Adopt];
+
     /// The field's name; also the word in access logs.
     pub const fn name(self) -> &'static str {
         match self {

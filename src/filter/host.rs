@@ -252,13 +252,21 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
 }
 
-/// Defines a counter. The host makes a new id at each call, even for a known
+/// What a metric is; numbers as in the ABI.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MetricKind {
+    Counter = 0,
+    Gauge = 1,
+    Histogram = 2,
+}
+
+/// Defines a metric. The host makes a new id at each call, even for a known
 /// name: once per root.
-pub(super) fn define_counter(name: &str) -> Result<u32, HostError> {
-    const COUNTER: u32 = 0;
+pub(super) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, HostError> {
+    let kind = kind as u32;
     let mut id = 0;
     // SAFETY: the slice and the pointer are valid for the call.
-    let status = unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) };
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) };
     check("define_metric", status)?;
     Ok(id)
 }
@@ -268,9 +276,19 @@ unsafe extern "C" {
     safe fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
 
-/// Adds one to a counter.
-pub(super) fn increment(counter: u32) -> Result<(), HostError> {
-    check("increment_metric", proxy_increment_metric(counter, 1))
+/// Adds to a counter, or adds to or takes from a gauge.
+pub(super) fn increment_metric(id: u32, difference: i64) -> Result<(), HostError> {
+    check("increment_metric", proxy_increment_metric(id, difference))
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn proxy_record_metric(id: u32, value: u64) -> u32;
+}
+
+/// Puts a value into a histogram.
+pub(super) fn record_metric(id: u32, value: u64) -> Result<(), HostError> {
+    check("record_metric", proxy_record_metric(id, value))
 }
 
 #[link(wasm_import_module = "env")]

@@ -12,6 +12,7 @@
 //! | `clock` | the two clocks |
 //! | `worker` | one worker's relay and the carrying out of what it asks for |
 //! | `cluster` | where calls go |
+//! | `meter` | counters, gauges and histograms |
 //! | `root` | the root context: start, configuration, ticks, answers, the end |
 //! | `stream` | the stream context: one request |
 //! | `body` | the body of a request, where the relay reads it |
@@ -32,6 +33,7 @@ mod exports;
 mod headers;
 mod host;
 mod logger;
+mod meter;
 mod root;
 mod status;
 mod stream;

@@ -93,13 +93,13 @@ impl Stream {
     fn begin(&self, worker: &Worker, end: bool) {
         let headers = match host::header_map(Map::Request) {
             Ok(headers) => headers,
-            Err(error) => return self.decided(verdict::refuse(&error)),
+            Err(error) => return self.decided(worker.refuse(&error)),
         };
         let head = RequestHead::from_headers(headers.iter());
         if head.method.is_empty() {
             // No request is without one, so these are not its headers; routes
             // that match nothing would let it pass.
-            return self.decided(verdict::refuse(&HostError::NO_REQUEST));
+            return self.decided(worker.refuse(&HostError::NO_REQUEST));
         }
         match worker.request(self.id, &head, &self.phase) {
             Begun::Decided(fate) => self.decided(fate),
@@ -143,7 +143,7 @@ impl Stream {
                 ),
                 Err(error) => {
                     worker.gone(self.id);
-                    self.decided(verdict::refuse(&error));
+                    self.decided(worker.refuse(&error));
                 }
             },
         }

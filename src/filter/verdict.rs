@@ -4,7 +4,7 @@ use log::error;
 
 use super::error::HostError;
 use super::host::{self, Map};
-use crate::relay::{CookieEdit, Injection, Verdict};
+use crate::relay::{CookieEdit, Injection, PROXY_ERROR, Verdict};
 use crate::reply::Reply;
 
 /// What became of a request.
@@ -19,11 +19,11 @@ pub(super) enum Fate {
     Answered,
 }
 
-/// Changes or answers the request. Where the host fails, the request is
+/// Changes or answers the request. Where the host fails, the request must be
 /// refused: what the client sent as `Authorization` may still be in it.
-pub(super) fn carry_out(verdict: &Verdict, worker: &str) -> Fate {
+pub(super) fn carry_out(verdict: &Verdict, worker: &str) -> Result<Fate, HostError> {
     note(verdict, worker);
-    let done = match verdict {
+    match verdict {
         Verdict::Off | Verdict::Pass => Ok(GOES_ON),
         Verdict::PassWithoutAuthorization => {
             host::remove_header(Map::Request, "authorization").map(|()| GOES_ON)
@@ -31,8 +31,7 @@ pub(super) fn carry_out(verdict: &Verdict, worker: &str) -> Fate {
         Verdict::Inject(injection) => inject(injection),
         Verdict::Reply { reply, problem } => answer(reply, problem.code()).map(|()| Fate::Answered),
         Verdict::Answer { reply, word } => answer(reply, word).map(|()| Fate::Answered),
-    };
-    done.unwrap_or_else(|error| refuse(&error))
+    }
 }
 
 const GOES_ON: Fate = Fate::GoesOn {
@@ -67,7 +66,7 @@ fn answer(reply: &Reply, code: &str) -> Result<(), HostError> {
 /// does not even do that, the request stays held until its stream times out.
 pub(super) fn refuse(error: &HostError) -> Fate {
     error!("a request was refused, because a host call did not work: {error}");
-    let _ = host::set_property(VERDICT, b"proxy_error");
+    let _ = host::set_property(VERDICT, PROXY_ERROR.as_bytes());
     let headers = [
         ("content-type", "application/problem+json"),
         ("cache-control", "no-store"),
@@ -88,12 +87,8 @@ const VERDICT: &str = "token_relay.verdict";
 /// request was one of the relay's: `%FILTER_STATE(wasm.token_relay.verdict:PLAIN)%`.
 /// A log that lacks them is no reason to refuse anything.
 fn note(verdict: &Verdict, worker: &str) {
-    let word = match verdict {
-        Verdict::Off => return,
-        Verdict::Pass | Verdict::PassWithoutAuthorization => "pass",
-        Verdict::Inject(injection) => injection.source.word(),
-        Verdict::Reply { problem, .. } => problem.code(),
-        Verdict::Answer { word, .. } => word,
+    let Some(word) = verdict.word() else {
+        return;
     };
     let _ = host::set_property(VERDICT, word.as_bytes());
     let _ = host::set_property("token_relay.worker", worker.as_bytes());

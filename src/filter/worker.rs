@@ -16,12 +16,14 @@ use log::{error, log};
 
 use super::clock::Clock;
 use super::cluster::Cluster;
+use super::error::HostError;
 use super::host;
+use super::meter::Meter;
 use super::verdict::{self, Fate};
 use crate::callout::{Callout, CalloutResult, Failure, Peer};
 use crate::config::Config;
-use crate::metrics::Metric;
-use crate::relay::{CallId, Input, Output, Relay, StreamId, Verdict};
+use crate::metrics::{Gauge, Histogram, Metric};
+use crate::relay::{CallId, Input, Output, PROXY_ERROR, Relay, StreamId, Verdict};
 use crate::request::{RequestBody, RequestHead};
 
 /// Where a request stands.
@@ -61,20 +63,33 @@ pub(super) struct Worker {
     clock: Clock,
     store: Cluster,
     issuer: Cluster,
-    /// The host's id of each counter, where it gave one; in the order of
-    /// [`Metric::ALL`].
-    counters: Vec<Option<u32>>,
+    meter: Meter,
     relay: RefCell<Relay>,
     /// What the core wants done, until the turn that does it.
     outbox: RefCell<VecDeque<Output>>,
     /// Calls that the host refused, which the core has yet to hear of.
     refused: RefCell<VecDeque<CallId>>,
     /// The host's token of each call in flight.
-    calls: RefCell<HashMap<u32, CallId>>,
-    held: RefCell<HashMap<StreamId, Rc<Cell<Phase>>>>,
+    calls: RefCell<HashMap<u32, InFlight>>,
+    held: RefCell<HashMap<StreamId, Held>>,
     timer: Cell<Timer>,
     /// The host waits for this root to be done.
     leaving: Cell<bool>,
+}
+
+/// A call in flight.
+struct InFlight {
+    call: CallId,
+    peer: Peer,
+    /// On the monotonic clock.
+    sent: Duration,
+}
+
+/// A request that is held.
+struct Held {
+    phase: Rc<Cell<Phase>>,
+    /// On the monotonic clock.
+    since: Duration,
 }
 
 /// The root's timer, which the host repeats until it is set again.
@@ -103,7 +118,7 @@ impl Worker {
             clock: Clock::new(),
             store: Cluster::new(&config.store.cluster),
             issuer: Cluster::new(&config.issuer.cluster),
-            counters: define_counters(),
+            meter: Meter::new(),
             relay: RefCell::new(Relay::new(config, seed)),
             outbox: RefCell::default(),
             refused: RefCell::default(),
@@ -139,10 +154,9 @@ impl Worker {
     ) -> Begun {
         self.handle(Input::Request { stream, head });
         if let Some(verdict) = self.verdict_of(stream) {
-            return Begun::Decided(verdict::carry_out(&verdict, &self.name));
+            return Begun::Decided(self.carry_out(&verdict));
         }
-        phase.set(Phase::Held);
-        self.held.borrow_mut().insert(stream, Rc::clone(phase));
+        self.hold(stream, phase);
         match self.limit_of(stream) {
             Some(limit) => Begun::WantsBody { limit },
             None => Begun::Held,
@@ -156,7 +170,7 @@ impl Worker {
 
     /// Takes in that a held request has ended.
     pub(super) fn gone(&self, stream: StreamId) {
-        if let Some(phase) = self.held.borrow_mut().remove(&stream) {
+        if let Some(phase) = self.let_go(stream) {
             phase.set(Phase::Gone);
         }
         self.handle(Input::StreamGone { stream });
@@ -173,7 +187,12 @@ impl Worker {
 
     /// The call that a token stands for; a token serves once.
     pub(super) fn call_of(&self, token: u32) -> Option<CallId> {
-        self.calls.borrow_mut().remove(&token)
+        let InFlight { call, peer, sent } = self.calls.borrow_mut().remove(&token)?;
+        let (gauge, histogram) = measures(peer);
+        let took = self.clock.now().mono.saturating_sub(sent);
+        self.meter.add(gauge, -1);
+        self.meter.record(histogram, took);
+        Some(call)
     }
 
     /// The end of a call.
@@ -230,7 +249,7 @@ impl Worker {
     }
 
     fn resume(&self, stream: StreamId, verdict: &Verdict) {
-        let Some(phase) = self.held.borrow_mut().remove(&stream) else {
+        let Some(phase) = self.let_go(stream) else {
             return;
         };
         let elsewhere = self.current.get().is_none();
@@ -239,7 +258,7 @@ impl Worker {
             phase.set(Phase::Gone);
             return;
         }
-        let fate = verdict::carry_out(verdict, &self.name);
+        let fate = self.carry_out(verdict);
         phase.set(Phase::Decided(fate));
         // Within its own callback a stream goes on by what that callback returns:
         // the host would send the headers now, then see it pause, and keep the
@@ -256,13 +275,46 @@ impl Worker {
         }
     }
 
+    fn hold(&self, stream: StreamId, phase: &Rc<Cell<Phase>>) {
+        phase.set(Phase::Held);
+        self.meter.add(Gauge::RequestsWaiting, 1);
+        let held = Held {
+            phase: Rc::clone(phase),
+            since: self.clock.now().mono,
+        };
+        self.held.borrow_mut().insert(stream, held);
+    }
+
+    /// The request is not held any more, if it was.
+    fn let_go(&self, stream: StreamId) -> Option<Rc<Cell<Phase>>> {
+        let Held { phase, since } = self.held.borrow_mut().remove(&stream)?;
+        let waited = self.clock.now().mono.saturating_sub(since);
+        self.meter.add(Gauge::RequestsWaiting, -1);
+        self.meter.record(Histogram::RequestWait, waited);
+        Some(phase)
+    }
+
+    fn carry_out(&self, verdict: &Verdict) -> Fate {
+        verdict::carry_out(verdict, &self.name).unwrap_or_else(|error| self.refuse(&error))
+    }
+
+    /// Answers 503 without the core, because the host would not do its part.
+    pub(super) fn refuse(&self, error: &HostError) -> Fate {
+        self.meter.count(Metric::Request(PROXY_ERROR));
+        verdict::refuse(error)
+    }
+
     fn dispatch(&self, call: CallId, callout: &Callout) {
         let cluster = match callout.peer {
             Peer::Store => &self.store,
             Peer::Issuer => &self.issuer,
         };
-        match cluster.send(callout, self.clock.now().mono) {
+        let sent = self.clock.now().mono;
+        match cluster.send(callout, sent) {
             Some(token) => {
+                let peer = callout.peer;
+                self.meter.add(measures(peer).0, 1);
+                let call = InFlight { call, peer, sent };
                 self.calls.borrow_mut().insert(token, call);
             }
             None => self.refused.borrow_mut().push_back(call),
@@ -277,7 +329,7 @@ impl Worker {
         self.relay.borrow_mut().handle(self.clock.now(), input);
         while let Some(output) = self.poll() {
             match output {
-                Output::Count(metric) => self.count(metric),
+                Output::Count(metric) => self.meter.count(metric),
                 Output::Log(level, text) => log!(level, "{text}"),
                 output => self.outbox.borrow_mut().push_back(output),
             }
@@ -319,13 +371,6 @@ impl Worker {
             && self.relay.borrow().is_idle()
     }
 
-    fn count(&self, metric: Metric) {
-        if let Some(Some(id)) = self.counters.get(metric as usize) {
-            // A count that is lost is no reason to fail.
-            let _ = host::increment(*id);
-        }
-    }
-
     /// Before a callback ends: the timer for all that is left, or the end.
     fn rest(&self) {
         let ends = self.leaving.get() && self.is_idle();
@@ -364,13 +409,9 @@ impl Worker {
     }
 }
 
-fn define_counters() -> Vec<Option<u32>> {
-    let define = |metric: &Metric| match host::define_counter(metric.name()) {
-        Ok(id) => Some(id),
-        Err(error) => {
-            error!("the counter {} is not to be had: {error}", metric.name());
-            None
-        }
-    };
-    Metric::ALL.iter().map(define).collect()
+fn measures(peer: Peer) -> (Gauge, Histogram) {
+    match peer {
+        Peer::Store => (Gauge::StoreCallsInFlight, Histogram::StoreCall),
+        Peer::Issuer => (Gauge::IssuerCallsInFlight, Histogram::IssuerCall),
+    }
 }

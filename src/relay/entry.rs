@@ -10,11 +10,13 @@ use super::asker::Asker;
 use super::core::Core;
 use super::flight::Flight;
 use super::{Source, StreamId, Verdict};
+use crate::metrics::Trigger;
 use crate::reply::Problem;
 use crate::session::SessionId;
 use crate::store::{Command, RecordKey, StoreAnswer, StoreError};
 use crate::time::Now;
 use crate::tokens::{Freshness, Record, RecordError};
+use crate::trace::Trace;
 
 /// No session refreshes more often than this.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -92,6 +94,8 @@ pub(super) struct Entry {
     pub(super) flight: Option<Flight>,
     pub(super) parked: Vec<Parked>,
     pub(super) pause: Option<Pause>,
+    /// The trace of the request with which what is going on began.
+    pub(super) cause: Trace,
     /// No attempt in the background before this moment.
     pub(super) quiet_until: Option<Duration>,
     pub(super) received: Option<Received>,
@@ -110,6 +114,7 @@ impl Entry {
             flight: None,
             parked: Vec::new(),
             pause: None,
+            cause: Trace::default(),
             quiet_until: None,
             received: None,
             scheduled: None,
@@ -127,11 +132,11 @@ impl Entry {
             Standing::Usable { ahead } => {
                 self.resume_all(core);
                 if ahead {
-                    self.start_flight(core, now);
+                    self.start_flight(core, now, Trigger::Ahead);
                 }
             }
             Standing::Unknown => self.start_read(core),
-            Standing::Due => self.start_flight(core, now),
+            Standing::Due => self.start_flight(core, now, Trigger::OnDemand),
             Standing::Paused(left) => {
                 self.answer_all(core, Problem::IssuerUnavailable, Some(left));
             }
@@ -261,7 +266,7 @@ impl Entry {
 
     /// The record is of no use; the requests are told.
     pub(super) fn misunderstand(&mut self, core: &mut Core, now: Now, error: RecordError) {
-        core.misunderstood(now, error);
+        core.misunderstood(now, &self.id, error);
         self.known = None;
         self.answer_all(core, Problem::RecordInvalid, None);
     }

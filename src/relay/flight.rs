@@ -15,7 +15,7 @@ use super::refusal::Confirming;
 use super::writeback::Committing;
 use crate::callout::CalloutResult;
 use crate::issuer::RefreshAnswer;
-use crate::metrics::Metric;
+use crate::metrics::{IssuerOutcome, Metric, Trigger};
 use crate::redacted::Redacted;
 use crate::store::{Command, Earlier, StoreAnswer, StoreError, TokenDigest};
 use crate::time::Now;
@@ -36,6 +36,8 @@ pub(super) struct Flight {
     /// That refresh token.
     pub(super) token: TokenDigest,
     pub(super) step: Step,
+    /// Why it began.
+    trigger: Trigger,
     /// A claim went unanswered and may still be carried out.
     pub(super) unsure: bool,
     /// How often another was found holding the lease.
@@ -109,7 +111,7 @@ pub(super) fn text(record: &Record) -> Rc<Redacted<String>> {
 
 impl Entry {
     /// Starts a refresh of the known record unless one is under way.
-    pub(super) fn start_flight(&mut self, core: &mut Core, now: Now) {
+    pub(super) fn start_flight(&mut self, core: &mut Core, now: Now, trigger: Trigger) {
         let Some(known) = &self.known else {
             return;
         };
@@ -121,6 +123,7 @@ impl Entry {
             base: known.record.clone(),
             token: TokenDigest::of(known.record.refresh().unwrap_or(&Redacted::default())),
             step: Step::Claiming { since: now.mono },
+            trigger,
             unsure: false,
             looks: 0,
             earlier: Earlier::None,
@@ -204,11 +207,14 @@ impl Entry {
     /// The issuer's refresh endpoint answered the flight's call.
     pub(super) fn on_issued(&mut self, core: &mut Core, now: Now, result: &CalloutResult) {
         let issuing = |flight: &&Flight| matches!(flight.step, Step::Issuing);
-        if self.flight.as_ref().filter(issuing).is_none() {
+        let Some(flight) = self.flight.as_ref().filter(issuing) else {
             return;
-        }
+        };
+        let trigger = flight.trigger;
+        let count = |core: &mut Core, outcome| core.count(Metric::Refresh { trigger, outcome });
         match core.issuer.read_refresh(result, now.unix) {
             RefreshAnswer::Accepted { tokens, doubt } => {
+                count(core, IssuerOutcome::Accepted);
                 if let Some(why) = doubt {
                     let text = format!("the issuer accepted a refresh, but: {why}");
                     core.tell_of(now, Level::Error, Subject::RefreshFailed, &self.id, &text);
@@ -216,7 +222,7 @@ impl Entry {
                 self.on_accepted(core, now, tokens);
             }
             RefreshAnswer::Refused => {
-                core.count(Metric::RefreshRefused);
+                count(core, IssuerOutcome::Refused);
                 if let Some(flight) = &mut self.flight {
                     flight.unknown = false;
                 }
@@ -226,7 +232,7 @@ impl Entry {
                 retry_after,
                 outcome_unknown,
             } => {
-                core.count(Metric::RefreshUnavailable);
+                count(core, IssuerOutcome::Unavailable);
                 let text = "the issuer could not answer a refresh; the session is kept";
                 core.tell_of(now, Level::Warn, Subject::RefreshFailed, &self.id, text);
                 self.on_unavailable(core, now, retry_after, outcome_unknown);
@@ -235,7 +241,7 @@ impl Entry {
                 why,
                 outcome_unknown,
             } => {
-                core.count(Metric::RefreshMisconfigured);
+                count(core, IssuerOutcome::Misconfigured);
                 let text = format!(
                     "the issuer answered a refresh as none of its kind does; check issuer.preset, \
                      issuer.paths and issuer.authority: {why}"
@@ -247,7 +253,6 @@ impl Entry {
     }
 
     fn on_accepted(&mut self, core: &mut Core, now: Now, tokens: IssuedTokens) {
-        core.count(Metric::RefreshAccepted);
         let Some(flight) = &self.flight else {
             return;
         };

@@ -12,7 +12,7 @@ use super::entry::{Entry, Received};
 use super::flight::{Step, text};
 use super::notices::Subject;
 use super::refusal;
-use crate::metrics::Metric;
+use crate::metrics::{LeaseClaim, Metric};
 use crate::reply::Problem;
 use crate::store::{Command, Earlier, StoreAnswer, StoreError};
 use crate::time::Now;
@@ -75,10 +75,11 @@ impl Entry {
             Ok(StoreAnswer::Claimed(earlier)) => self.on_claimed(core, now, since, earlier),
             Ok(StoreAnswer::Held(left)) => self.on_held(core, now, left),
             Ok(StoreAnswer::Changed(found)) => {
-                core.count(Metric::LeaseChanged);
+                core.count(Metric::LeaseClaim(LeaseClaim::Changed));
                 self.on_changed(core, now, found.expose());
             }
             Ok(StoreAnswer::Gone) => {
+                core.count(Metric::LeaseClaim(LeaseClaim::Gone));
                 self.end_flight(core);
                 self.end(core);
             }
@@ -130,7 +131,7 @@ impl Entry {
     }
 
     fn on_claimed(&mut self, core: &mut Core, now: Now, since: Duration, earlier: Earlier) {
-        core.count(Metric::LeaseClaimed);
+        core.count(Metric::LeaseClaim(LeaseClaim::Claimed));
         let Some(flight) = &mut self.flight else {
             return;
         };
@@ -173,7 +174,7 @@ impl Entry {
     /// Another worker or proxy refreshes. Whoever waits looks again, once per
     /// worker and session.
     pub(super) fn on_held(&mut self, core: &mut Core, now: Now, left: Duration) {
-        core.count(Metric::LeaseHeld);
+        core.count(Metric::LeaseClaim(LeaseClaim::Held));
         if let Some(flight) = &mut self.flight {
             flight.lease_until = None;
         }

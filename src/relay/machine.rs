@@ -8,13 +8,15 @@ use std::time::Duration;
 use lru::LruCache;
 
 use super::asker::Asker;
-use super::core::{Caller, Core, Event};
+use super::calls::{Caller, Event};
+use super::core::Core;
 use super::endpoints::{self, Endpoints};
 use super::entry::{Entry, Known, Parked};
 use super::timers::Timers;
 use super::{CallId, CookieEdit, Input, Output, Source, StreamId, Verdict};
 use crate::callout::CalloutResult;
 use crate::config::{Config, Endpoint};
+use crate::metrics::{CacheLookup, Metric};
 use crate::redacted::Redacted;
 use crate::reply::{self, Problem};
 use crate::request::RequestHead;
@@ -23,6 +25,7 @@ use crate::session::{Lookup, SessionId, SessionReader};
 use crate::store::Command;
 use crate::time::Now;
 use crate::tokens::Freshness;
+use crate::trace::Trace;
 
 /// One worker's relay.
 pub struct Relay {
@@ -62,6 +65,7 @@ impl Relay {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.core.cause = Trace::default();
         match input {
             Input::Request { stream, head } => {
                 if let Some(verdict) = self.on_request(now, stream, head) {
@@ -99,14 +103,14 @@ impl Relay {
         let wakes = [
             self.timers.next(),
             self.endpoints.next_wake(),
-            self.core.next_wake(),
+            self.core.calls.next_wake(),
         ];
         wakes.into_iter().flatten().min()
     }
 
     /// Nothing is in flight: the relay may be dropped without losing anything.
     pub fn is_idle(&self) -> bool {
-        !self.core.has_calls()
+        self.core.calls.is_empty()
             && self.endpoints.is_idle()
             && self.active.values().all(|entry| entry.is_idle())
     }
@@ -118,7 +122,7 @@ impl Relay {
             cached: self.cache.as_ref().map_or(0, LruCache::len),
             waiting: self.waiting.len(),
             timers: self.timers.len(),
-            calls: self.core.calls_under_way(),
+            calls: self.core.calls.len(),
             outputs: self.core.out.len(),
             visits: self.endpoints.len(),
         }
@@ -168,10 +172,14 @@ impl Relay {
             Lookup::Found(_) if required && cross_site => Problem::CrossSite,
             Lookup::Found(id) => {
                 let asker = match self.cached_verdict(now, &id, asker) {
-                    Ok(verdict) => return Some(verdict),
+                    Ok(verdict) => {
+                        self.core.count(Metric::CacheLookup(CacheLookup::Hit));
+                        return Some(verdict);
+                    }
                     Err(asker) => asker,
                 };
-                self.park(now, stream, &id, self.with_login(asker, head));
+                let asker = self.with_login(asker, head);
+                self.park(now, stream, &id, asker, &Trace::of(head));
                 return None;
             }
         };
@@ -193,6 +201,7 @@ impl Relay {
             (Some(cookie), _) => self.reader.all(cookie, now.unix),
         };
         let core = &mut self.core;
+        core.cause = Trace::of(head);
         self.endpoints
             .on_request(core, now, stream, endpoint, cookies);
     }
@@ -242,10 +251,15 @@ impl Relay {
     }
 
     /// A request waits for its session.
-    fn park(&mut self, now: Now, stream: StreamId, id: &SessionId, asker: Asker) {
+    fn park(&mut self, now: Now, stream: StreamId, id: &SessionId, asker: Asker, trace: &Trace) {
         self.activate(id);
         self.waiting.insert(stream, id.clone());
         let deadline = now.mono + self.core.refresh.wait;
+        if let Some(entry) = self.active.get_mut(id)
+            && entry.is_idle()
+        {
+            entry.cause = trace.clone();
+        }
         self.with_entry(now, id, |entry, _| {
             entry.parked.push(Parked {
                 stream,
@@ -253,6 +267,12 @@ impl Relay {
                 deadline,
             });
         });
+        let waits = |entry: &Box<Entry>| !entry.parked.is_empty();
+        let lookup = match self.active.get(id).is_some_and(waits) {
+            true => CacheLookup::Miss,
+            false => CacheLookup::Hit,
+        };
+        self.core.count(Metric::CacheLookup(lookup));
     }
 
     fn activate(&mut self, id: &SessionId) {
@@ -314,6 +334,7 @@ impl Relay {
         let Some(entry) = self.active.get_mut(id) else {
             return;
         };
+        self.core.cause = entry.cause.clone();
         event(entry, &mut self.core);
         entry.settle(&mut self.core, now);
         let next = if entry.is_quiet() {

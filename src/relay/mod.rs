@@ -5,6 +5,7 @@
 //! returns `None`; then sleep until [`Relay::wake_at`] or the next input.
 
 mod asker;
+mod calls;
 mod core;
 mod endpoints;
 mod entry;
@@ -25,6 +26,7 @@ use std::rc::Rc;
 pub use self::machine::{Relay, Sizes};
 
 use crate::callout::{Callout, CalloutResult};
+use crate::config::Endpoint;
 use crate::metrics::Metric;
 use crate::redacted::Redacted;
 use crate::reply::{Problem, Reply};
@@ -129,6 +131,37 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The word of the access log and of metrics; `None` where the request was no
+    /// business of the relay's.
+    pub fn word(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Off => return None,
+            Self::Pass | Self::PassWithoutAuthorization => PASS,
+            Self::Inject(injection) => injection.source.word(),
+            Self::Reply { problem, .. } => problem.code(),
+            Self::Answer { word, .. } => word,
+        })
+    }
+
+    /// All such words.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        let sources = Source::ALL.iter().map(|source| source.word());
+        let problems = Problem::ALL.iter().map(|problem| problem.code());
+        let endpoints = Endpoint::ALL.iter().map(|endpoint| endpoint.name());
+        let others = [PASS, LOGIN_REFUSED, PROXY_ERROR];
+        sources.chain(problems).chain(endpoints).chain(others)
+    }
+}
+
+/// A request that went on without a token.
+const PASS: &str = "pass";
+/// A login whose refusal was passed on.
+const LOGIN_REFUSED: &str = "login_refused";
+/// The word where the shell refuses a request by itself, because the host would
+/// not do its part.
+pub const PROXY_ERROR: &str = "proxy_error";
+
 /// How a request is changed where a token is injected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Injection {
@@ -169,6 +202,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// Every source.
+    pub const ALL: &[Self] = &[
+        Self::Cache,
+        Self::Store,
+        Self::Refreshed,
+        Self::Held,
+        Self::Changed,
+    ];
+
     /// The word in the access log.
     pub fn word(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 
 mod script;
 mod wire;
+mod words;
 
 use std::rc::Rc;
 use std::time::Duration;

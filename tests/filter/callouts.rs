@@ -30,7 +30,7 @@ fn an_answer_reaches_the_relay_after_its_client_left() {
     host::end(left);
     store_says(root, &call, &["found", &record("a")]);
     assert_eq!(
-        count("token_relay.requests.injected"),
+        count("token_relay.requests.verdict.refreshed"),
         0,
         "nobody was there"
     );

@@ -4,7 +4,7 @@
 use crate::host::{self, HOST};
 use crate::peers::*;
 
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 15] = [
     "set_tick_period",
     "get_buffer_bytes",
     "get_header_map_pairs",
@@ -19,6 +19,7 @@ const CALLS: [&str; 14] = [
     "done",
     "define_metric",
     "increment_metric",
+    "record_metric",
 ];
 
 fn refuse(call: &'static str) {

@@ -51,7 +51,7 @@ pub(crate) struct Host {
     pub(crate) stop_iteration: bool,
     pub(crate) calls: Vec<Call>,
     pub(crate) periods: Vec<u32>,
-    pub(crate) counters: Vec<(String, i64)>,
+    pub(crate) metrics: Vec<(String, i64)>,
     pub(crate) logs: Vec<(u32, String)>,
     pub(crate) pending_done: BTreeSet<u32>,
     /// `allow_on_headers_stop_iteration` is not set.

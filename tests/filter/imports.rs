@@ -280,11 +280,11 @@ extern "C" fn proxy_define_metric(
     name_size: usize,
     id: *mut u32,
 ) -> u32 {
-    assert_eq!(kind, 0, "only counters are defined");
+    assert!(kind <= 2, "a counter, a gauge or a histogram");
     let name = unsafe { text(name, name_size) };
     unless_refused("define_metric", |host| {
-        host.counters.push((name, 0));
-        unsafe { *id = u32::try_from(host.counters.len() - 1).expect("few counters") };
+        host.metrics.push((name, 0));
+        unsafe { *id = u32::try_from(host.metrics.len() - 1).expect("few counters") };
         OK
     })
 }
@@ -292,9 +292,22 @@ extern "C" fn proxy_define_metric(
 #[unsafe(no_mangle)]
 extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> u32 {
     unless_refused("increment_metric", |host| {
-        match host.counters.get_mut(id as usize) {
+        match host.metrics.get_mut(id as usize) {
             Some((_, count)) => {
                 *count += offset;
+                OK
+            }
+            None => NOT_FOUND,
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_record_metric(id: u32, _value: u64) -> u32 {
+    unless_refused("record_metric", |host| {
+        match host.metrics.get_mut(id as usize) {
+            Some((_, recorded)) => {
+                *recorded += 1;
                 OK
             }
             None => NOT_FOUND,

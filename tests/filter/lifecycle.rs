@@ -66,12 +66,31 @@ fn a_secret_written_down_is_used_with_a_warning_that_does_not_show_it() {
 #[test]
 fn counters_are_defined_once_per_root_and_counted() {
     let root = start();
-    let defined = HOST.with_borrow(|host| host.counters.len());
+    let defined = HOST.with_borrow(|host| host.metrics.len());
     warm(root, ALICE);
     get_as(root, ALICE);
-    assert_eq!(HOST.with_borrow(|host| host.counters.len()), defined);
-    assert_eq!(count("token_relay.requests.injected"), 2);
-    assert_eq!(count("token_relay.store.calls"), 1);
+    assert_eq!(HOST.with_borrow(|host| host.metrics.len()), defined);
+    assert_eq!(count("token_relay.requests."), 2);
+    assert_eq!(count("token_relay.store.calls."), 1);
+}
+
+/// Contract, section 9.
+#[test]
+fn what_waits_is_told_while_it_waits_and_how_long_afterwards() {
+    let root = start();
+    let [first, second] = [get_as(root, ALICE), get_as(root, ALICE)];
+    assert_eq!(count("token_relay.requests_waiting"), 2);
+    assert_eq!(count("token_relay.calls_in_flight.peer.store"), 1);
+    host::end(second);
+    assert_eq!(count("token_relay.requests_waiting"), 1);
+    store_says(root, &the_call(), &["found", &record("a")]);
+    assert!(host::stream(first).went_on);
+    assert_eq!(count("token_relay.requests_waiting"), 0);
+    assert_eq!(count("token_relay.calls_in_flight.peer.store"), 0);
+    assert_eq!(count("token_relay.request_wait_us"), 2);
+    assert_eq!(count("token_relay.store_call_us"), 1);
+    get_as(root, ALICE);
+    assert_eq!(count("token_relay.request_wait_us"), 2, "it did not wait");
 }
 
 #[test]

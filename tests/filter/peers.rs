@@ -183,10 +183,10 @@ pub(crate) fn ageing_record() -> String {
     json!({"access": jwt(now + 30, "ageing"), "refresh": jwt(FAR, "refresh")}).to_string()
 }
 
-/// What a counter stands at.
+/// What the metrics whose names begin so stand at, together.
 pub(crate) fn count(name: &str) -> i64 {
     HOST.with_borrow(|host| {
-        let named = host.counters.iter().filter(|(n, _)| n == name);
+        let named = host.metrics.iter().filter(|(n, _)| n.starts_with(name));
         named.map(|(_, count)| count).sum()
     })
 }

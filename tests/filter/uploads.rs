@@ -128,7 +128,7 @@ fn a_root_that_the_host_never_announced_does_nothing() {
     assert!(!host::start_again(stranger), "it has no configuration");
     assert!(host::retire(stranger));
     store_says(root, &call, &["found", &record("a")]);
-    assert_eq!(count("token_relay.store.calls"), 1);
+    assert_eq!(count("token_relay.store.calls."), 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use token_relay::callout::CalloutResult;
 use token_relay::config::Config;
-use token_relay::metrics::Metric;
+use token_relay::metrics::{IssuerOutcome, Metric};
 use token_relay::relay::{CallId, Input, Output, Relay, StreamId};
 use token_relay::time::Now;
 
@@ -358,7 +358,10 @@ impl World {
                     self.later(after, Event::Body(instance, stream));
                 }
                 Output::Count(metric) => {
-                    self.figures.refreshes += u64::from(metric == Metric::RefreshAccepted);
+                    let outcome = IssuerOutcome::Accepted;
+                    let is_refresh =
+                        matches!(metric, Metric::Refresh { outcome: o, .. } if o == outcome);
+                    self.figures.refreshes += u64::from(is_refresh);
                 }
                 Output::Log(_, line) => {
                     self.say(|_| format!("worker {instance} logs: {line}"));

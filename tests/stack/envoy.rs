@@ -255,6 +255,16 @@ impl Envoy {
         found.map_or(0, |(_, value)| value.parse().expect("a number"))
     }
 
+    /// All stats whose names pass, added up.
+    pub fn stats(&self, is_wanted: impl Fn(&str) -> bool) -> u64 {
+        let all = self.all_stats();
+        let lines = all.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(name, _)| is_wanted(name))
+            .map(|(_, value)| value.parse::<u64>().expect("a number"))
+            .sum()
+    }
+
     /// The access log: an object per request that has ended.
     pub fn access_log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.part.launch.stdout()).unwrap_or_default();

@@ -189,6 +189,24 @@ impl Stack {
         wait::until(&format!("{name} is {value}"), || self.stat(name) >= value);
     }
 
+    /// Counters of the relay added up over all Envoys: those of this family whose
+    /// labels have this value.
+    pub fn counted(&self, family: &str, label: &str) -> u64 {
+        let family = format!("wasmcustom.token_relay.{family}.");
+        let is_wanted = |name: &str| {
+            let labels = name.strip_prefix(&family);
+            labels.is_some_and(|labels| labels.split('.').any(|part| part == label))
+        };
+        self.envoys.iter().map(|envoy| envoy.stats(is_wanted)).sum()
+    }
+
+    /// Waits until such counters have reached a value.
+    pub fn wait_for_counted(&self, family: &str, label: &str, value: u64) {
+        wait::until(&format!("{family} of {label} is {value}"), || {
+            self.counted(family, label) >= value
+        });
+    }
+
     /// How often the session's tokens were refreshed, by Django's own account:
     /// the refresh tokens it handed out after the login.
     pub fn refreshes(&self, session: &Session) -> usize {
@@ -206,8 +224,10 @@ impl Stack {
         for envoy in &self.envoys {
             let name = &envoy.part.launch.name;
             all.push((format!("the log of {name}"), envoy.part.log()));
-            if let Ok(answer) = Request::get("/stats").try_send(envoy.at.admin) {
-                all.push((format!("/stats of {name}"), answer.text()));
+            for path in ["/stats", "/stats/prometheus", "/config_dump", "/clusters"] {
+                if let Ok(answer) = Request::get(path).try_send(envoy.at.admin) {
+                    all.push((format!("{path} of {name}"), answer.text()));
+                }
             }
         }
         all.push(("Webdis' log".into(), self.webdis.part.log()));

@@ -2,6 +2,7 @@
 //! Redis, a cookie for the browser.
 
 use serde_json::{Value, json};
+use token_relay::session::SessionId;
 
 use super::django::User;
 use super::http::Response;
@@ -151,6 +152,11 @@ impl Session {
     /// The key of the lease on this session's refresh (contract, section 6.2).
     pub fn lease(&self) -> String {
         format!("{{{}}}:refresh", self.key)
+    }
+
+    /// What names this session in a log.
+    pub fn tag(&self) -> String {
+        SessionId::parse(&self.id).expect("an id").tag()
     }
 
     /// The browser's `Cookie` line for the shipped configuration.

@@ -20,7 +20,7 @@ fn a_session_reaches_django_with_its_token() {
     stack.whoami_ok(&session);
     assert_eq!(stack.issuer.last(WHOAMI).bearer(), session.access);
     assert_eq!(stack.verdicts(1), ["store"]);
-    assert_eq!(stack.stat(&counter("requests.injected")), 1);
+    assert_eq!(stack.counted("requests", "store"), 1);
     assert!(
         stack.envoy().log().contains(env!("CARGO_PKG_VERSION")),
         "the version is logged"
@@ -267,7 +267,7 @@ fn routes_that_are_off_are_not_touched() {
                 .starts_with(cookie::V5)
         );
     }
-    assert_eq!(stack.stat(&counter("store.calls")), 0);
+    assert_eq!(stack.counted("store.calls", "ok"), 0);
     assert_eq!(stack.verdicts(2), ["", ""], "there was nothing to decide");
 }
 

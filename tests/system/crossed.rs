@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{counter, upstream_at};
+use crate::common::upstream_at;
 use crate::stack::Stack;
 use crate::stack::client::Request;
 use crate::stack::cookie;
@@ -80,7 +80,7 @@ fn judge(stack: &Stack, paths: &[String], sessions: &[Session]) -> Outcome {
     let mut outcome = Outcome {
         own: 0,
         foreign: 0,
-        thrown_away: stack.stat(&counter("store.nonce_mismatch")),
+        thrown_away: stack.counted("store.calls", "nonce_mismatch"),
     };
     for request in stack.issuer.seen() {
         let Some(user) = paths.iter().position(|path| path == request.path()) else {

@@ -236,7 +236,7 @@ fn a_refusal_is_believed_after_two_reads_two_seconds_apart() {
         assert!(start.elapsed() >= Duration::from_secs(2));
     });
     assert_eq!(stack.redis.record(&session.key), None);
-    assert_eq!(stack.stat(&counter("refresh.refused")), 1);
+    assert_eq!(stack.counted("refresh.calls", "refused"), 1);
 }
 
 #[test]

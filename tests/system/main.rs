@@ -40,4 +40,5 @@ mod refresh;
 mod requests;
 mod scripts;
 mod storecalls;
+mod telemetry;
 mod watchfulness;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{THING, assert_problem, counter, upstream_at};
+use crate::common::{THING, assert_problem, upstream_at};
 use crate::stack::session::Session;
 use crate::stack::store::Redis;
 use crate::stack::{Stack, wait};
@@ -198,7 +198,7 @@ fn a_body_arrives_when_envoy_refuses_to_ask_the_store_at_all() {
     let mut client = TcpStream::connect(stack.ingress()).expect("Envoy");
     client.write_all(head.as_bytes()).expect("the head is sent");
     // The body comes when the verdict is there, not in the same piece.
-    stack.wait_for_stat(&counter("requests.injected"), 2);
+    stack.wait_for_counted("requests", "cache", 1);
     client.write_all(b"hello").expect("the body is sent");
     client.set_read_timeout(Some(SOON)).expect("a time-out");
     let mut answer = String::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::{assert_problem, counter};
+use crate::common::assert_problem;
 use crate::stack::act::Act;
 use crate::stack::client::Request;
 use crate::stack::dialect::Dialect;
@@ -83,7 +83,7 @@ fn a_spent_refresh_token_ends_the_session() {
         assert!(is_good(&stack, &session.refresh), "somebody spends it");
         assert_problem(&stack.whoami(&session), 401, "session_ended");
         assert_eq!(stack.redis.record(&session.key), None, "{dialect:?}");
-        stack.wait_for_stat(&counter("refresh.refused"), 1);
+        stack.wait_for_counted("refresh.calls", "refused", 1);
     }
 }
 
@@ -221,7 +221,7 @@ fn a_wrong_client_secret_is_told_to_the_operator_and_ends_no_session() {
     let before = stack.redis.get(&session.key);
     assert_problem(&stack.whoami(&session), 503, "issuer_unavailable");
     assert_eq!(stack.redis.get(&session.key), before);
-    stack.wait_for_stat(&counter("refresh.misconfigured"), 1);
+    stack.wait_for_counted("refresh.calls", "misconfigured", 1);
     let log = stack.envoy().log();
     assert!(log.contains("check issuer.client"), "{log}");
     assert!(is_good(&stack, &session.refresh), "it was not spent");

@@ -143,7 +143,7 @@ fn a_logout_during_a_refresh_stays_a_logout() {
     });
     assert_eq!(stack.redis.record(&session.key), None);
     wait::until("the lease is released", || stack.lease_is_free(&session));
-    assert_eq!(stack.stat(&counter("revocations")), 1);
+    assert_eq!(stack.counted("revocation.calls", "done"), 1);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn another_writer_has_rotated_and_the_issuer_refuses_us() {
         .record(&session.key)
         .expect("nobody is logged out");
     assert_eq!(record["refresh"], tokens["refresh"]);
-    assert_eq!(stack.stat(&counter("refresh.refused")), 1);
+    assert_eq!(stack.counted("refresh.calls", "refused"), 1);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_refusal_waits_for_a_writer_that_is_a_second_late() {
     let rotated = stack.django.refresh(&session.refresh).json();
     thread::scope(|scope| {
         let call = scope.spawn(|| stack.whoami(&session));
-        stack.wait_for_stat(&counter("refresh.refused"), 1);
+        stack.wait_for_counted("refresh.calls", "refused", 1);
         thread::sleep(Duration::from_secs(1));
         for name in ["refresh", "access"] {
             stack

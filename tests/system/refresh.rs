@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{assert_problem, counter};
+use crate::common::assert_problem;
 use crate::stack::act::{Act, Latch};
 use crate::stack::django::{self, REFRESH, WHOAMI};
 use crate::stack::http::Response;
@@ -181,7 +181,7 @@ fn whoever_finds_the_lease_held_waits_and_takes_what_the_holder_wrote() {
     let (access, refresh) = stack.django.login(&session.user);
     std::thread::scope(|scope| {
         let call = scope.spawn(|| stack.whoami(&session));
-        stack.wait_for_stat(&counter("lease.held"), 2);
+        stack.wait_for_counted("lease.claims", "held", 2);
         let record = json!({
             "access": access, "refresh": refresh,
             "access_exp": jwt::exp(&access), "refresh_exp": jwt::exp(&refresh),

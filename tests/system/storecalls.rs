@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::common::{assert_problem, counter};
+use crate::common::assert_problem;
 use crate::stack::Stack;
 use crate::stack::act::Act;
 use crate::stack::django::REFRESH;
@@ -208,12 +208,12 @@ fn an_answer_to_another_call_is_thrown_away_and_the_call_made_again() {
     let foreign = json!({"EVALSHA": ["AAAAAAAAAAAAAAAAAAAAAA", "found", record]});
     gate(&stack).once("/", Act::answer(Response::json_body(200, &foreign)));
     stack.whoami_ok(&victim);
-    assert_eq!(stack.stat(&counter("store.nonce_mismatch")), 1);
+    assert_eq!(stack.counted("store.calls", "nonce_mismatch"), 1);
 
     let another = stack.login();
     gate(&stack).times(2, "/", Act::answer(Response::json_body(200, &foreign)));
     assert_problem(&stack.whoami(&another), 503, "store_unavailable");
-    assert_eq!(stack.stat(&counter("store.nonce_mismatch")), 3);
+    assert_eq!(stack.counted("store.calls", "nonce_mismatch"), 3);
     stack.whoami_ok(&another);
 }
 
@@ -274,7 +274,7 @@ fn a_lost_answer_to_the_write_back_changes_nothing() {
             .django
             .is_blacklisted(record["refresh"].as_str().expect("a token"))
     );
-    assert_eq!(stack.stat(&counter("revocations")), 0);
+    assert_eq!(stack.counted("revocation.calls", "done"), 0);
 }
 
 #[test]

@@ -146,8 +146,8 @@ impl World {
             host::delete(root);
         }
         self.check();
-        let counters = HOST.with_borrow_mut(std::mem::take).counters;
-        let counted = counters.into_iter().filter(|(_, count)| *count > 0);
+        let metrics = HOST.with_borrow_mut(std::mem::take).metrics;
+        let counted = metrics.into_iter().filter(|(_, count)| *count > 0);
         counted.map(|(name, _)| name).collect()
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Verdict, answer};
 use crate::config::{Endpoint, LoginReply};
 use crate::issuer::Refusal;
+use crate::relay::LOGIN_REFUSED;
 use crate::reply::{Problem, Reply};
 use crate::session::SessionId;
 
@@ -77,7 +78,7 @@ pub(super) fn refused(refusal: Refusal, reply: LoginReply) -> Verdict {
             headers,
             body: refusal.body,
         },
-        word: "login_refused",
+        word: LOGIN_REFUSED,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Endpoints, Next, Step, Visit, VisitId, refuse, refuse_for};
 use crate::callout::CalloutResult;
 use crate::config::{Endpoint, LoginReply};
 use crate::issuer::ObtainAnswer;
-use crate::metrics::Metric;
+use crate::metrics::{IssuerOutcome, Metric};
 use crate::relay::core::Core;
 use crate::relay::flight::text;
 use crate::relay::notices::Subject;
@@ -53,7 +53,7 @@ impl Endpoints {
         };
         match core.issuer.read_obtain(result, now.unix) {
             ObtainAnswer::Accepted(tokens) => {
-                core.count(Metric::LoginAccepted);
+                core.count(Metric::Login(IssuerOutcome::Accepted));
                 let record = Record::new(&tokens, None, &self.fields);
                 if visit.stream.is_some() {
                     return create(core, now, id, record);
@@ -63,18 +63,18 @@ impl Endpoints {
                 unavailable(None)
             }
             ObtainAnswer::Refused(refusal) => {
-                core.count(Metric::LoginRefused);
+                core.count(Metric::Login(IssuerOutcome::Refused));
                 let reply = self.reply.unwrap_or(LoginReply::Cookie);
                 Next::Done(answers::refused(refusal, reply))
             }
             ObtainAnswer::Unavailable { retry_after } => {
-                core.count(Metric::LoginUnavailable);
+                core.count(Metric::Login(IssuerOutcome::Unavailable));
                 let text = "the issuer could not answer a login";
                 core.tell(now, Level::Warn, Subject::LoginFailed, text);
                 unavailable(retry_after)
             }
             ObtainAnswer::Misconfigured { why } => {
-                core.count(Metric::LoginMisconfigured);
+                core.count(Metric::Login(IssuerOutcome::Misconfigured));
                 let text = format!("the issuer answered a login as none of its kind does: {why}");
                 core.tell(now, Level::Error, Subject::LoginFailed, &text);
                 unavailable(None)

@@ -25,7 +25,8 @@ use log::Level;
 
 use self::ending::Ending;
 use self::login::Creating;
-use super::core::{Core, Event};
+use super::calls::Event;
+use super::core::Core;
 use super::notices::Subject;
 use super::{Output, StreamId, Verdict};
 use crate::config::{Config, Endpoint, Fields, LoginReply};
@@ -35,6 +36,7 @@ use crate::session::SessionId;
 use crate::store::{Command, StoreAnswer, StoreError};
 use crate::time::Now;
 use crate::tokens::Record;
+use crate::trace::Trace;
 
 /// The longest body that an endpoint takes, in bytes.
 const MAX_BODY: usize = 16 << 10;
@@ -68,6 +70,7 @@ struct Visit {
     endpoint: Endpoint,
     /// `None`: the client has left, or has its answer.
     stream: Option<StreamId>,
+    trace: Trace,
     /// The sessions that its cookies name.
     cookies: Vec<SessionId>,
     step: Step,
@@ -126,6 +129,7 @@ impl Endpoints {
         let mut visit = Visit {
             endpoint,
             stream: Some(stream),
+            trace: core.cause.clone(),
             cookies,
             step: Step::Looking,
         };
@@ -167,6 +171,7 @@ impl Endpoints {
         let Some(mut visit) = self.remove(id) else {
             return;
         };
+        core.cause = visit.trace.clone();
         let next = match (body, visit.endpoint) {
             (RequestBody::TooLarge, _) => Next::Done(refuse(Problem::BodyTooLarge)),
             (RequestBody::Whole { bytes, client }, Endpoint::Login) => {
@@ -186,12 +191,20 @@ impl Endpoints {
         let Some(mut visit) = self.remove(id) else {
             return;
         };
+        core.cause = visit.trace.clone();
         let step = std::mem::replace(&mut visit.step, Step::Looking);
         let next = match (step, event) {
             (Step::Obtaining, Event::Issued(result)) => {
                 self.on_obtained(core, now, id, &visit, &result)
             }
-            (Step::Looking, Event::Stored { answer, .. }) => self.on_looked(core, now, answer),
+            (
+                Step::Looking,
+                Event::Stored {
+                    id: session,
+                    answer,
+                    ..
+                },
+            ) => self.on_looked(core, now, &session, answer),
             (
                 Step::Creating(creating),
                 Event::Stored {
@@ -233,6 +246,7 @@ impl Endpoints {
             let Some(visit) = self.remove(id) else {
                 continue;
             };
+            core.cause = visit.trace.clone();
             let text = "the body of a request to an endpoint did not come within 10 s; if this is \
                         so for every request, the plugin's allow_on_headers_stop_iteration is not \
                         set to true";
@@ -301,6 +315,7 @@ impl Endpoints {
         &self,
         core: &mut Core,
         now: Now,
+        session: &SessionId,
         answer: Result<StoreAnswer, StoreError>,
     ) -> Next {
         Next::Done(match answer {
@@ -310,7 +325,7 @@ impl Endpoints {
                     Ok(record) if record.is_over(now.unix) => answers::session(None),
                     Ok(record) => answers::session(Some(record.session_end(now.unix, ttl))),
                     Err(error) => {
-                        core.misunderstood(now, error);
+                        core.misunderstood(now, session, error);
                         refuse(Problem::RecordInvalid)
                     }
                 }

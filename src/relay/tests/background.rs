@@ -2,7 +2,7 @@
 //! `ahead` shrinks.
 
 use super::harness::*;
-use crate::metrics::Metric;
+use crate::metrics::IssuerOutcome;
 
 #[test]
 fn the_token_is_sent_while_it_is_refreshed() {
@@ -130,7 +130,7 @@ fn a_token_of_five_seconds_does_not_mean_a_refresh_per_request() {
         world.token(stream);
         world.run_for(ms(50));
     }
-    let refreshes = world.count(Metric::RefreshAccepted);
+    let refreshes = world.refreshes(IssuerOutcome::Accepted);
     assert!((5..=13).contains(&refreshes), "{refreshes} in 20 s");
     world.finish();
 }

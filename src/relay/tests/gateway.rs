@@ -4,7 +4,6 @@ use log::Level;
 
 use super::harness::*;
 use crate::callout::Failure;
-use crate::metrics::Metric;
 
 #[test]
 fn a_script_that_redis_does_not_know_is_sent_once_as_source() {
@@ -22,7 +21,7 @@ fn a_script_that_redis_does_not_know_is_sent_once_as_source() {
     let expected = [Target::Read, Target::Claim, Target::Commit]
         .map(|target| [(target, Form::Digest), (target, Form::Source)]);
     assert_eq!(forms(&world), expected.concat());
-    assert_eq!(world.count(Metric::StoreFailures), 0);
+    assert_eq!(world.store_failures(), 0);
 
     world.calls.clear();
     assert_eq!(world.ask_and_wait(0, &bob), "refreshed");
@@ -49,8 +48,8 @@ fn an_answer_with_another_nonce_is_thrown_away_and_asked_for_once_more() {
     let reads = world.made(Target::Read);
     assert_eq!(reads.len(), 2);
     assert_ne!(reads[0].nonce, reads[1].nonce);
-    assert_eq!(world.count(Metric::NonceMismatch), 1);
-    assert_eq!(world.count(Metric::StoreFailures), 1);
+    assert_eq!(world.store_failures_by("nonce_mismatch"), 1);
+    assert_eq!(world.store_failures(), 1);
     assert!(world.logged(Level::Warn, "thrown away"));
     world.finish();
 }
@@ -61,7 +60,7 @@ fn two_answers_with_another_nonce_are_a_failure() {
     let alice = world.log_in("alice");
     world.set_outage(&[Target::Read], Fate::OtherNonce);
     assert_eq!(world.ask_and_wait(0, &alice), "store_unavailable");
-    assert_eq!(world.count(Metric::NonceMismatch), 2);
+    assert_eq!(world.store_failures_by("nonce_mismatch"), 2);
     world.finish();
 }
 

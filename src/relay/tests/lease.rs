@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::harness::*;
-use crate::metrics::Metric;
+use crate::metrics::{LeaseClaim, Metric};
 
 /// A session whose token has just become stale in the worker's cache.
 fn stale_in_cache(world: &mut World) -> Session {
@@ -148,7 +148,7 @@ fn a_claim_carried_out_after_its_release_blocks_nobody() {
     world.run_until_decided();
     assert_eq!(world.outcome(stream), "refreshed");
     assert!(world.held(stream) < ms(100));
-    assert_eq!(world.count(Metric::LeaseHeld), 0);
+    assert_eq!(world.count(Metric::LeaseClaim(LeaseClaim::Held)), 0);
     world.finish();
 }
 

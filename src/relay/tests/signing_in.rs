@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::harness::*;
 use crate::config::{Config, LoginConfig, LoginReply};
-use crate::metrics::Metric;
+use crate::metrics::{IssuerOutcome, Metric};
 use crate::relay::StreamId;
 use crate::reply::Reply;
 
@@ -157,7 +157,7 @@ fn an_issuer_that_is_not_as_configured_is_logged_as_an_error() {
     world.plan(Target::Obtain, Fate::Status(404, "<html>"));
     answered(&mut world, &login("right"));
     assert!(world.logged(Level::Error, "answered a login as none of its kind does"));
-    assert_eq!(world.count(Metric::LoginMisconfigured), 1);
+    assert_eq!(world.count(Metric::Login(IssuerOutcome::Misconfigured)), 1);
 }
 
 /// Each attempt has an id of its own: what arrives late is a session that nobody

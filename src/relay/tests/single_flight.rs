@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::harness::*;
-use crate::metrics::Metric;
+use crate::metrics::{LeaseClaim, Metric};
 
 #[test]
 fn fifty_requests_of_one_worker_cause_one_refresh() {
@@ -59,8 +59,8 @@ fn many_workers_cause_one_refresh_and_all_go_on() {
             words.contains("refreshed") && words.contains("held"),
             "{words:?}"
         );
-        assert!(world.count(Metric::LeaseHeld) >= 5);
-        assert_eq!(world.count(Metric::LeaseClaimed), 1);
+        assert!(world.count(Metric::LeaseClaim(LeaseClaim::Held)) >= 5);
+        assert_eq!(world.count(Metric::LeaseClaim(LeaseClaim::Claimed)), 1);
         assert_eq!(world.store.get(&alice.lease()), None);
         world.finish();
     }

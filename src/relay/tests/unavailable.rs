@@ -5,7 +5,7 @@ use std::time::Duration;
 use log::Level;
 
 use super::harness::*;
-use crate::metrics::Metric;
+use crate::metrics::{IssuerOutcome, Metric};
 use crate::relay::{StreamId, Verdict};
 
 fn retry_after(world: &World, stream: StreamId) -> u64 {
@@ -100,7 +100,7 @@ fn a_success_begins_the_back_off_anew() {
         world.plan(Target::Refresh, Fate::Status(503, ""));
     }
     gaps(&mut world, &alice, s(15));
-    assert_eq!(world.count(Metric::RefreshAccepted), 1);
+    assert_eq!(world.refreshes(IssuerOutcome::Accepted), 1);
     world.run_for(s(25));
     world.calls.clear();
     world.plan(Target::Refresh, Fate::Status(503, ""));
@@ -163,7 +163,7 @@ fn an_answer_of_a_live_issuer_leaves_no_doubt() {
         world.plan(Target::Refresh, Fate::Status(status, ""));
         world.ask_and_wait(0, &alice);
         assert_eq!(world.count(Metric::RefreshOutcomeUnknown), 0);
-        assert_eq!(world.count(Metric::RefreshUnavailable), 1);
+        assert_eq!(world.refreshes(IssuerOutcome::Unavailable), 1);
     }
 }
 
@@ -173,7 +173,7 @@ fn a_misconfiguration_is_logged_as_an_error() {
     let alice = world.log_in_expired("alice");
     world.plan(Target::Refresh, Fate::Status(404, ""));
     assert_eq!(world.ask_and_wait(0, &alice), "issuer_unavailable");
-    assert_eq!(world.count(Metric::RefreshMisconfigured), 1);
+    assert_eq!(world.refreshes(IssuerOutcome::Misconfigured), 1);
     assert!(world.logged(Level::Error, "issuer.paths"));
     world.finish();
 }

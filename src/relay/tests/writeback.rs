@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::harness::*;
-use crate::metrics::Metric;
+use crate::metrics::{Metric, Revocation};
 
 /// Starts a refresh whose issuer takes 2 s, and stops after 1 s.
 fn halfway(world: &mut World) -> (Session, crate::relay::StreamId) {
@@ -103,7 +103,7 @@ fn anothers_tokens_are_used_and_ours_revoked() {
     world.run_for(s(1));
     assert_ne!(world.access_token(&alice), ours);
     assert_eq!(world.issuer.revoked.len(), 1);
-    assert_eq!(world.count(Metric::Revocations), 1);
+    assert_eq!(world.count(Metric::Revocation(Revocation::Done)), 1);
     let next = world.ask(0, &alice);
     world.run_until_decided();
     assert_eq!(world.token(next), world.access_token(&alice));

@@ -6,9 +6,10 @@ use log::Level;
 use serde_json::Value;
 
 use super::{Made, Session, Sizes, Target, World};
-use crate::metrics::Metric;
+use crate::metrics::{IssuerOutcome, Metric, Trigger};
 use crate::relay::{StreamId, Verdict};
 use crate::reply::Reply;
+use crate::store::{Command, StoreError};
 
 impl World {
     /// One word for what became of a request: where its token came from, the
@@ -88,6 +89,32 @@ impl World {
         self.counts
             .iter()
             .filter_map(|counts| counts.get(&metric))
+            .sum()
+    }
+
+    /// Refreshes that ended so, summed over all workers.
+    pub(crate) fn refreshes(&self, outcome: IssuerOutcome) -> usize {
+        let triggers = Trigger::ALL.iter().copied();
+        triggers
+            .map(|trigger| self.count(Metric::Refresh { trigger, outcome }))
+            .sum()
+    }
+
+    /// Calls to the store that failed in this way, summed over all workers.
+    pub(crate) fn store_failures_by(&self, outcome: &'static str) -> usize {
+        Command::NAMES
+            .into_iter()
+            .map(|script| self.count(Metric::StoreCall { script, outcome }))
+            .sum()
+    }
+
+    /// Calls to the store that failed, summed over all workers; a script that it did
+    /// not know yet is no failure.
+    pub(crate) fn store_failures(&self) -> usize {
+        let failures = StoreError::WORDS.iter().copied();
+        failures
+            .filter(|word| *word != StoreError::NoScript.word())
+            .map(|word| self.store_failures_by(word))
             .sum()
     }
 

@@ -1,6 +1,8 @@
 //! How the world turns: time, calls on their way, relays that are told and
 //! drained.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,9 +14,14 @@ use super::super::store::Request;
 use super::super::{SECRET, ms};
 use super::{Made, World};
 use crate::callout::{Answer, Callout, CalloutResult, Failure, Peer};
+use crate::metrics::Metric;
 use crate::relay::{CallId, Input, Output, StreamId, Verdict};
 use crate::request::RequestBody;
 use crate::time::Now;
+
+/// All that may be counted: nothing else has a counter.
+static METRICS: LazyLock<HashSet<Metric>> =
+    LazyLock::new(|| Metric::all(Verdict::words()).into_iter().collect());
 
 /// Unix time at the world's start.
 const EPOCH: Duration = Duration::from_secs(1_800_000_000);
@@ -175,6 +182,7 @@ impl World {
             assert_no_secret(&format!("{output:?}"));
             match output {
                 Output::Count(metric) => {
+                    assert!(METRICS.contains(&metric), "{metric:?} is not known");
                     *self.counts[worker].entry(metric).or_default() += 1;
                 }
                 Output::Log(level, line) => {

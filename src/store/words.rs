@@ -1,0 +1,49 @@
+//! What commands and errors are called in metrics.
+
+use super::{Command, StoreError};
+
+impl Command {
+    /// The name of every command's script.
+    pub const NAMES: [&'static str; 7] = [
+        "read", "claim", "commit", "release", "create", "look", "delete",
+    ];
+
+    /// The name of the command's script.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Claim { .. } => "claim",
+            Self::Commit { .. } => "commit",
+            Self::Release { .. } => "release",
+            Self::Create { .. } => "create",
+            Self::Look => "look",
+            Self::Delete { .. } => "delete",
+        }
+    }
+}
+
+impl StoreError {
+    /// Every error's word.
+    pub const WORDS: &[&'static str] = &[
+        "not_sent",
+        "cut",
+        "http_status",
+        "unknown_script",
+        "redis_error",
+        "nonce_mismatch",
+        "malformed",
+    ];
+
+    /// The error in one word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::Cut => "cut",
+            Self::Status(_) => "http_status",
+            Self::NoScript => "unknown_script",
+            Self::Redis(_) => "redis_error",
+            Self::NonceMismatch => "nonce_mismatch",
+            Self::Malformed => "malformed",
+        }
+    }
+}
