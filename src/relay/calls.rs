@@ -52,6 +52,11 @@ impl Calls {
     }
 }
 
+/// A gateway that lost its connection to Redis has another one after a tenth of a
+/// second, and fails every call meanwhile: the second attempt comes after these.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_millis(200);
+
 /// Bounds of the time until a release that the store did not answer is tried
 /// again.
 const RELEASE_RETRY_MIN: Duration = Duration::from_millis(500);
@@ -243,7 +248,12 @@ impl Core {
             call.unsure = true;
             if retry {
                 call.form = Form::Digest;
-                self.send_again(call);
+                if error.took_long() || *error == StoreError::NonceMismatch {
+                    self.send_again(call);
+                } else {
+                    let pause = self.random.between(RETRY_MIN, RETRY_MAX);
+                    self.calls.make_at(now.mono + pause, call);
+                }
                 return None;
             }
             if matches!(call.command, Command::Release { .. }) {

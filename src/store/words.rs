@@ -23,6 +23,11 @@ impl Command {
 }
 
 impl StoreError {
+    /// The call had all its time: Envoy made up the answer 504.
+    pub const fn took_long(&self) -> bool {
+        matches!(self, Self::Status(504))
+    }
+
     /// Every error's word.
     pub const WORDS: &[&'static str] = &[
         "not_sent",

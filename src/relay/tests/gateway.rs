@@ -115,6 +115,26 @@ fn a_failed_call_is_tried_once_more_and_not_twice() {
 }
 
 #[test]
+fn a_gateway_that_is_without_redis_for_a_moment_fails_nobody() {
+    for failure in [
+        Fate::Status(503, ""),
+        Fate::Fails(Failure::Reset),
+        Fate::Fails(Failure::NotSent),
+        Fate::Redis("ERR upstream failure"),
+    ] {
+        let mut world = World::new(1);
+        let alice = world.log_in("alice");
+        world.set_outage(&[Target::Read], failure);
+        let stream = world.ask(0, &alice);
+        world.run_for(ms(90));
+        world.end_outage();
+        world.run_for(ms(200));
+        assert_eq!(world.outcome(stream), "store", "{failure:?}");
+        world.finish();
+    }
+}
+
+#[test]
 fn a_read_that_nobody_waits_for_is_not_repeated() {
     let mut world = World::new(1);
     let alice = world.log_in("alice");
