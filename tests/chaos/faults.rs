@@ -55,14 +55,15 @@ impl<'a> Faults<'a> {
                 part.start_again();
             }
             Kind::Kill => {
-                self.ledger.killed(outage);
                 part.kill();
+                self.ledger.killed(outage);
                 thread::sleep(fault.lasts);
                 part.start_again();
             }
+            // It works on until it is gone.
             Kind::Restart => {
-                self.ledger.killed(outage);
                 part.stop();
+                self.ledger.killed(outage);
                 part.start_again();
             }
         }
