@@ -53,7 +53,8 @@ impl Calls {
 }
 
 /// A gateway that lost its connection to Redis has another one after a tenth of a
-/// second, and fails every call meanwhile: the second attempt comes after these.
+/// second, and fails every call meanwhile; one that mixes up answers does so in bursts
+/// no longer than that. The second attempt comes after these.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_millis(200);
 
@@ -248,7 +249,7 @@ impl Core {
             call.unsure = true;
             if retry {
                 call.form = Form::Digest;
-                if error.took_long() || *error == StoreError::NonceMismatch {
+                if error.took_long() {
                     self.send_again(call);
                 } else {
                     let pause = self.random.between(RETRY_MIN, RETRY_MAX);

@@ -93,8 +93,9 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
                 .get(EXPIRED)
                 .good(3)
                 .status(500)
-                .status(503)
                 .pass(200)
+                .status(503)
+                .pass(500)
                 .good(1),
         ),
         (
