@@ -123,6 +123,7 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
             Life::new(0)
                 .get(FRESH)
                 .answer(ERROR, &[])
+                .pass(200)
                 .answer(ERROR, &[]),
         ),
         (
@@ -130,6 +131,7 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
             Life::new(0)
                 .get(FRESH)
                 .answer(FOREIGN, &[0, FRESH_RECORD, 0])
+                .pass(200)
                 .good(1),
         ),
         (
@@ -139,6 +141,7 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
                 .get(EXPIRED)
                 .answer(CROSSED, &[])
                 .answer(CROSSED, &[])
+                .pass(200)
                 .good(3),
         ),
         (
@@ -154,6 +157,7 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
                 .pass(25)
                 .get(FRESH)
                 .answer(RESET, &[])
+                .pass(200)
                 .answer(RESET, &[]),
         ),
         (
@@ -378,6 +382,7 @@ pub(super) fn all() -> Vec<(&'static str, Life)> {
                 .good(3)
                 .with(&[11, 4])
                 .status(500)
+                .pass(200)
                 .status(500),
         ),
     ]);
