@@ -54,7 +54,7 @@ impl Page<'_> {
             let mark = self.style.yellow("warning");
             self.text.push_str(&format!("{mark}     {warning}\n"));
         }
-        if !bare {
+        if !bare && !diagnosis.others.is_empty() {
             let others = diagnosis.others.len();
             let s = if others == 1 { "" } else { "s" };
             self.row("also there", &format!("{others} other cookie{s}"));
@@ -143,7 +143,7 @@ impl Page<'_> {
                     .flat_map(char::escape_default)
                     .collect::<String>()
             ),
-            None => "no kid (as next-auth 4)".to_owned(),
+            None => "no kid".to_owned(),
         };
         let [alg, enc] = [&header.alg, &header.enc].map(|text| plain(text));
         self.row("header", &format!("alg {alg}, enc {enc}, {kid}"));

@@ -3,10 +3,10 @@
 use std::io::Read as _;
 
 use crate::check::{self, Lifetimes};
-use crate::find::{self, Plugin};
+use crate::find::{self, Home, Plugin};
 use crate::finding::{Finding, Grade};
 use crate::style::Style;
-use crate::yaml;
+use crate::yaml::{self, Node};
 
 /// What there is to print, and what came of it.
 #[derive(Default)]
@@ -46,9 +46,14 @@ impl Report {
         let whole = (documents.len() == 1).then_some(text);
         let before = self.plugins;
         for document in &documents {
-            for plugin in find::plugins(document, whole) {
-                let findings = check::judge(&plugin, lifetimes);
-                self.plugin(&plugin, &findings, style);
+            let plugins = find::plugins(document, whole);
+            for plugin in &plugins {
+                let findings = check::judge(plugin, lifetimes);
+                self.plugin(plugin, &findings, style);
+            }
+            if let Some(finding) = merges(document, &plugins) {
+                self.mistakes += 1;
+                self.findings(&[finding], style);
             }
         }
         if self.plugins == before {
@@ -75,6 +80,10 @@ impl Report {
         if !plugin.place.is_empty() {
             self.line(&format!("    {}", style.dim(&check::plain(&plugin.place))));
         }
+        self.findings(findings, style);
+    }
+
+    fn findings(&mut self, findings: &[Finding], style: Style) {
         let width = findings.iter().map(|f| f.line.to_string().len()).max();
         let width = width.unwrap_or(0);
         for finding in findings {
@@ -112,6 +121,21 @@ impl Report {
         self.text.push_str(line);
         self.text.push('\n');
     }
+}
+
+/// Merge keys are YAML of Kubernetes and of many tools, but not of Envoy.
+fn merges(document: &Node, plugins: &[Plugin<'_>]) -> Option<Finding> {
+    let envoy = |plugin: &Plugin<'_>| matches!(plugin.home, Home::Envoy(_));
+    if document.get("kind").is_some() || !plugins.iter().any(envoy) {
+        return None;
+    }
+    let line = document.first_merge()?;
+    Some(Finding::mistake(
+        line,
+        "<<",
+        "a merge key",
+        "anchors and aliases; Envoy knows no merge keys and refuses a file that has one (no such field: '<<')",
+    ))
 }
 
 fn counted(mistakes: usize, warnings: usize) -> String {

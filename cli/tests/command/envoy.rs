@@ -227,7 +227,9 @@ resources:
     let run = check(resources).exits(1);
     run.says("auth (listener ingress), line 14: ok");
     run.says("login_url: found \"login\"");
-    assert_eq!(run.mistakes(), 1);
+    // Envoy itself refuses the merge key.
+    run.says("<<: found a merge key");
+    assert_eq!(run.mistakes(), 2);
 }
 
 #[test]
@@ -245,4 +247,15 @@ config:
     let ours = r#"{"session":{"format":"opaque"},"store":{"cluster":"webdis"}}"#;
     let run = check(&other.replace(r#"{"rules": []}"#, ours)).exits(1);
     run.says("issuer.cluster: found nothing");
+}
+
+#[test]
+fn the_documents_show_what_is_printed() {
+    let page = include_str!("../../../docs/operations.md");
+    let (_, shown) = page.split_once("```text\nenvoy.yaml\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let broken = SHIPPED
+        .replacen("FAIL_RELOAD", "FAIL_CLOSED", 1)
+        .replace(r#""session:{id}""#, r#""session:""#);
+    check(&broken).exits(1).says(shown);
 }

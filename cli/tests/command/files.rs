@@ -72,7 +72,6 @@ fn a_question_that_is_not_understood_exits_2() {
     }
 }
 
-/// The output is no terminal here; one is faked by `script` where it is there.
 #[test]
 fn there_is_no_colour_but_on_a_terminal() {
     let broken = GOOD.replace("/,", "api,");
