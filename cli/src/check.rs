@@ -166,10 +166,14 @@ pub(crate) fn shown(text: &str) -> String {
     format!("\"{escaped}{rest}\"")
 }
 
-/// [`shown`] without quotation marks, for names that stand alone.
+/// Text that stands alone: printable, and not too long.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .flat_map(char::escape_default)
-        .take(512)
-        .collect()
+    let escaped = text.chars().take(512).map(|c| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c.to_string()
+        } else {
+            c.escape_default().to_string()
+        }
+    });
+    escaped.collect()
 }

@@ -7,6 +7,7 @@ mod input;
 mod settings;
 mod times;
 
+use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime};
 
 use token_relay::session::Lookup;
@@ -23,6 +24,9 @@ pub(crate) use settings::Settings;
 /// What to print, and whether there is a session.
 pub(crate) fn inspect(settings: &Settings, style: Style) -> Result<(String, bool), String> {
     let known = settings.known()?;
+    if std::io::stdin().is_terminal() {
+        eprintln!("Paste the Cookie header or the cookie, then Enter and Ctrl-D:");
+    }
     let input = input::cookie(&crate::files::read("-")?, &known.session.cookies)?;
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -34,30 +34,69 @@ impl Report {
     pub(crate) fn file(&mut self, name: &str, text: &str, lifetimes: Lifetimes, style: Style) {
         let shown = if name == "-" { "standard input" } else { name };
         self.line(&style.bold(shown));
-        let documents = match yaml::documents(text) {
-            Ok(documents) => documents,
+        let before = self.plugins;
+        match yaml::documents(text) {
+            Ok(documents) => {
+                let whole = (documents.len() == 1).then_some(text);
+                for document in &documents {
+                    self.document(document, whole, lifetimes, style);
+                    self.config_map(document, lifetimes, style);
+                }
+                if self.plugins == before {
+                    self.line("  no Token Relay in it");
+                }
+            }
             Err(broken) => {
                 self.mistakes += 1;
                 let mark = style.red("mistake");
-                self.line(&format!("  {mark}  line {}  {}", broken.line, broken.why));
-                return;
-            }
-        };
-        let whole = (documents.len() == 1).then_some(text);
-        let before = self.plugins;
-        for document in &documents {
-            let plugins = find::plugins(document, whole);
-            for plugin in &plugins {
-                let findings = check::judge(plugin, lifetimes);
-                self.plugin(plugin, &findings, style);
-            }
-            if let Some(finding) = merges(document, &plugins) {
-                self.mistakes += 1;
-                self.findings(&[finding], style);
+                let why = check::plain(&broken.why);
+                self.line(&format!("  {mark}  line {}  {why}", broken.line));
             }
         }
-        if self.plugins == before {
-            self.line("  no Token Relay in it");
+    }
+
+    fn document(
+        &mut self,
+        document: &Node,
+        whole: Option<&str>,
+        lifetimes: Lifetimes,
+        style: Style,
+    ) {
+        let plugins = find::plugins(document, whole);
+        for plugin in &plugins {
+            let findings = check::judge(plugin, lifetimes);
+            self.plugin(plugin, &findings, style);
+        }
+        if let Some(finding) = merges(document, &plugins) {
+            self.mistakes += 1;
+            self.findings(&[finding], style);
+        }
+    }
+
+    /// The files in a `ConfigMap`, which is how a proxy of one's own gets its
+    /// configuration in Kubernetes.
+    fn config_map(&mut self, document: &Node, lifetimes: Lifetimes, style: Style) {
+        if document.text_at(&["kind"]) != Some("ConfigMap") {
+            return;
+        }
+        for (name, node) in document.get("data").map_or(&[][..], Node::members) {
+            // What is no YAML is none of ours.
+            let documents = node.text().and_then(|text| yaml::documents(text).ok());
+            let documents = documents.unwrap_or_default();
+            if !documents
+                .iter()
+                .any(|one| !find::plugins(one, None).is_empty())
+            {
+                continue;
+            }
+            let name = check::plain(name);
+            self.line(&format!(
+                "  ConfigMap, {name} from line {} on, with its own lines",
+                node.line
+            ));
+            for document in &documents {
+                self.document(document, None, lifetimes, style);
+            }
         }
     }
 

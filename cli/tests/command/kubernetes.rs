@@ -121,3 +121,20 @@ spec:
     run.says("spec.configPatches[0].patch.value.typed_config.config")
         .says("store.cluster: found nothing");
 }
+
+#[test]
+fn the_files_of_a_config_map_are_looked_into() {
+    let shipped = include_str!("../../../envoy/envoy.yaml").replace("session:{id}", "session:");
+    let indented: String = shipped
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
+    let map = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: envoy}}\ndata:\n  notes: 'a: ['\n  envoy.yaml: |\n{indented}"
+    );
+    let run = check(&map).exits(1);
+    run.says("ConfigMap, envoy.yaml from line ")
+        .says("token_relay (listener ingress), line ")
+        .says("store.key: found \"session:\"");
+    assert_eq!(run.mistakes(), 2);
+}
