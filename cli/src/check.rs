@@ -93,7 +93,7 @@ fn parse(plugin: &Plugin<'_>, findings: &mut Vec<Finding>) -> Option<Parsed> {
     let line_of = |path: &str| match &plugin.given {
         Given::Tree(node, _) => node.line_of(path),
         // A file that is JSON has its own lines; a text inside another file does not.
-        Given::Json(text, _) if matches!(plugin.home, Home::Bare) => yaml::documents(text)
+        Given::Json(text, _) if plugin.line == line => yaml::documents(text)
             .ok()
             .and_then(|all| Some(all.first()?.line_of(path)))
             .unwrap_or(line),
