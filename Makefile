@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos soak versions release fuzz mutants clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos soak versions release fuzz mutants check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -14,6 +14,10 @@ build: ## build target/token_relay.wasm and print its size
 
 validate: setup build ## let Envoy check every configuration under envoy/
 	@scripts/validate
+
+check: ## find the mistakes in a configuration: make check FILE=envoy/envoy.yaml
+	@scripts/rust-target
+	@cargo run --locked --quiet --package token-relay-cli -- check $(or $(FILE),envoy/envoy.yaml examples/spa/envoy.yaml)
 
 certificate: setup ## make target/tls/, a self-signed certificate for localhost
 	@.venv/bin/python scripts/certificate

@@ -146,11 +146,11 @@ fn paths(s: &mut Section<'_>, preset: Option<Preset>) -> Option<IssuerPaths> {
     distinct.then_some(paths)
 }
 
-const MAX_HEADERS: usize = 32;
+pub(super) const MAX_HEADERS: usize = 32;
 
 /// Names that the relay or HTTP itself sets, or that would change how the
 /// answer is written.
-const RESERVED: [&str; 16] = [
+pub(super) const RESERVED: [&str; 16] = [
     "accept",
     "accept-encoding",
     "authorization",

@@ -9,6 +9,7 @@
 //! | `reader` | walks the tree, knows each value's path, collects every mistake |
 //! | `mistake` | what a mistake says, and how text of others is quoted |
 //! | `syntax`, `duration`, `secret` | forms that several fields share |
+//! | `schema` | the same rules as a JSON Schema, for editors |
 //! | `session`, `store`, `issuer`, `timing`, `routes`, `web`, `endpoints` | the fields themselves |
 
 mod duration;
@@ -17,6 +18,8 @@ mod issuer;
 mod mistake;
 mod reader;
 mod routes;
+#[cfg(not(target_os = "wasi"))]
+mod schema;
 mod secret;
 mod session;
 mod store;
@@ -30,6 +33,8 @@ mod web;
 mod tests;
 
 pub use mistake::Mistake;
+#[cfg(not(target_os = "wasi"))]
+pub use schema::schema;
 pub(crate) use syntax::decode_where;
 pub use types::*;
 
@@ -127,3 +132,9 @@ fn whole(root: &mut Section<'_>) -> Option<Config> {
         endpoints: endpoints?,
     })
 }
+
+/// Every document that a test gives to the parser passes here: the tests of
+/// the command (`cli/tests/configurations`) give it to the command and to the
+/// schema as well.
+#[cfg(test)]
+fn judged(_config: &serde_json::Value, _result: &Result<Parsed, Vec<Mistake>>) {}

@@ -6,8 +6,8 @@ use super::syntax::{PLAIN_PATH, decoded, is_plain_path, is_token};
 use super::types::{PathMatch, RouteRule, SessionRule};
 use super::value::Value;
 
-const MAX_ROUTES: usize = 256;
-const MAX_METHODS: usize = 16;
+pub(super) const MAX_ROUTES: usize = 256;
+pub(super) const MAX_METHODS: usize = 16;
 
 /// What `routes` looks like.
 pub(super) const ALLOWED: &str = "a list such as [{prefix: /api/, session: required}]";

@@ -11,8 +11,8 @@ use crate::redacted::Redacted;
 
 /// A record may live as long as browsers keep a cookie (400 days).
 const LIFETIME: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(9600);
-const MAX_SECRETS: usize = 8;
-const MAX_COOKIES: usize = 16;
+pub(super) const MAX_SECRETS: usize = 8;
+pub(super) const MAX_COOKIES: usize = 16;
 
 /// Auth.js (next-auth 5) and next-auth 4; `__Secure-` is their name on https.
 const NEXTAUTH_COOKIES: [&str; 4] = [

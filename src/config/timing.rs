@@ -17,7 +17,7 @@ const TEN_MINUTES: Duration = Duration::from_mins(10);
 pub(super) const CALL: RangeInclusive<Duration> = Duration::from_millis(1)..=TEN_MINUTES;
 
 /// A record with its tokens takes a few KiB: this is some GiB per worker.
-const MAX_SESSIONS: u32 = 1_000_000;
+pub(super) const MAX_SESSIONS: u32 = 1_000_000;
 
 /// `preset` is `None` where it could not be read.
 pub(super) fn refresh(s: &mut Section<'_>, preset: Option<Preset>) -> Option<RefreshConfig> {

@@ -8,7 +8,7 @@ use super::routes::rules_for;
 use super::syntax::{Underscore, decoded, host_and_port, is_plain_path};
 use super::types::{CsrfConfig, IssuerConfig, RouteRule, SessionRule, UpstreamConfig};
 
-const MAX_ORIGINS: usize = 64;
+pub(super) const MAX_ORIGINS: usize = 64;
 
 pub(super) fn csrf(s: &mut Section<'_>) -> Option<CsrfConfig> {
     let enabled = s.or("enabled", true, |field| field.boolean());

@@ -55,6 +55,12 @@ impl<'h> Candidates<'h> {
         self.whole.len + self.sets.len()
     }
 
+    /// How many of them stand under the plain name.
+    #[cfg(not(target_os = "wasi"))]
+    pub(super) fn wholes(&self) -> usize {
+        self.whole.len
+    }
+
     /// The values: whole ones in the order of the header, then joined sets,
     /// those of fewer chunks first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {

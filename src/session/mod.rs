@@ -4,6 +4,8 @@
 mod candidates;
 mod claims;
 mod cookies;
+#[cfg(not(target_os = "wasi"))]
+pub mod diagnosis;
 mod jwe;
 mod keys;
 mod memo;

@@ -171,7 +171,7 @@ proptest! {
         value in tree(),
     ) {
         let config = with(place, value);
-        let from_json = parse(&config);
+        let from_json = Config::parse(config.to_string().as_bytes(), &env);
         let from_struct = Config::parse(&to_struct(&config), &env);
         prop_assert_eq!(from_json.is_ok(), from_struct.is_ok());
         check(from_json);

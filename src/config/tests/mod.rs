@@ -7,6 +7,7 @@ mod input;
 mod issuer;
 mod robustness;
 mod routes;
+mod schema;
 mod secrecy;
 mod session;
 mod store;
@@ -47,7 +48,7 @@ fn opaque() -> Json {
     with("session", json!({"format": "opaque"}))
 }
 
-fn env(name: &str) -> Option<String> {
+pub(super) fn env(name: &str) -> Option<String> {
     match name {
         "AUTH_SECRET" => Some("correct horse battery staple".to_owned()),
         "WEBDIS_PASSWORD" => Some("tr0ub4dor".to_owned()),
@@ -59,7 +60,9 @@ fn env(name: &str) -> Option<String> {
 }
 
 fn parse(config: &Json) -> Result<Parsed, Vec<Mistake>> {
-    Config::parse(config.to_string().as_bytes(), &env)
+    let result = Config::parse(config.to_string().as_bytes(), &env);
+    super::judged(config, &result);
+    result
 }
 
 #[track_caller]
