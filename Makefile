@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos fuzz mutants clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos soak versions release fuzz mutants clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,15 @@ breaks: setup build ## break the code on purpose and see that a test notices
 # SECONDS is bash's own variable, so it goes as an argument.
 chaos: setup build ## kill, freeze and restart the parts of the real stack under load: SEEDS=20 SECONDS=60 FIRST=1 GRACE=0
 	@CHAOS_GRACE=$(or $(GRACE),0) .venv/bin/python scripts/chaos $(or $(SEEDS),20) $(or $(SECONDS),60) $(or $(FIRST),1)
+
+soak: setup build ## two Envoys for a long time, 5,000 sessions, a new configuration every minute; nothing may grow: MINUTES=10
+	@SOAK_SESSIONS=5000 SOAK_SECONDS=$$(($(or $(MINUTES),10) * 60)) cargo test --locked --test soak nothing_grows -- --nocapture
+
+versions: setup build ## the request, refresh and login tests on earlier Envoys
+	@scripts/versions
+
+release: setup build ## target/release-<version>/: the module, its SHA-256, what it is made of
+	@scripts/release
 
 fuzz: ## send the filter what nobody would: make fuzz SECONDS=600 TARGETS="cookie filter"
 	@scripts/setup c++

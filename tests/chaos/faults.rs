@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use crate::ledger::Ledger;
 use crate::plan::{Fault, Kind, Part};
+use crate::stack::client::Request;
+use crate::stack::django::WHOAMI;
 use crate::stack::running::Running;
 use crate::stack::{Stack, wait};
+
+/// A Django that answers within this time has nothing that waits.
+const PROMPT: Duration = Duration::from_millis(250);
 
 /// Whoever makes the faults.
 pub struct Faults<'a> {
@@ -84,7 +89,7 @@ impl<'a> Faults<'a> {
     fn wait_ready(&self, part: Part) {
         let up = match part {
             Part::Redis => self.stack.redis.wait_ready(),
-            Part::Django => self.stack.django.wait_ready(),
+            Part::Django => self.stack.django.wait_ready() && self.has_no_queue(),
             Part::Envoy(index) => self.stack.envoys[index].wait_ready(),
             Part::Webdis => wait::within(Duration::from_secs(20), || {
                 // It refuses this command without asking Redis.
@@ -92,6 +97,16 @@ impl<'a> Faults<'a> {
             }),
         };
         assert!(up, "{part} comes back: {}", self.part(part).log());
+    }
+
+    /// Whether Django answers at once: what came while it was away waits before its
+    /// door, and whoever comes then waits behind that.
+    fn has_no_queue(&self) -> bool {
+        let django = self.stack.django.addr;
+        wait::within(Duration::from_secs(20), || {
+            let probe = Request::get(WHOAMI).try_send_within(django, PROMPT);
+            probe.is_ok_and(|answer| answer.status == 401)
+        })
     }
 
     /// Whether this Envoy was killed or restarted.

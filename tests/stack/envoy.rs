@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -208,8 +209,16 @@ pub struct Envoy {
     pub part: Running,
 }
 
-/// How an Envoy is started that finds its bootstrap at `config`.
-pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)]) -> Launch {
+/// How an Envoy is started that finds its bootstrap at `config`; a listener that was
+/// replaced ends after `drain`.
+pub fn launch(
+    name: &str,
+    config: &Path,
+    workers: usize,
+    drain: Duration,
+    env: &[(String, String)],
+) -> Launch {
+    let drain = drain.as_secs().to_string();
     let file = config.display().to_string();
     let workers = workers.to_string();
     let args = [
@@ -219,9 +228,8 @@ pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)
         &workers,
         // Several at once would fight over the shared memory for that.
         "--disable-hot-restart",
-        // A listener that was replaced ends this soon.
         "--drain-time-s",
-        "1",
+        &drain,
         // The access log is read while Envoy runs.
         "--file-flush-interval-msec",
         "20",

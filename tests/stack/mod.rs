@@ -226,7 +226,7 @@ impl Stack {
         for envoy in &self.envoys {
             let name = &envoy.part.launch.name;
             all.push((format!("the log of {name}"), envoy.part.log()));
-            for path in ["/stats", "/stats/prometheus", "/config_dump", "/clusters"] {
+            for path in ["/stats", "/stats/prometheus", "/config_dump"] {
                 if let Ok(answer) = Request::get(path).try_send(envoy.at.admin) {
                     all.push((format!("{path} of {name}"), answer.text()));
                 }

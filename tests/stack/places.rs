@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `TOKEN_RELAY_WASM` | the module | `target/token_relay.wasm` |
 //! | `TOKEN_RELAY_UNSAFE_WASM` | the module without the nonce check | `target/token_relay_unsafe.wasm` |
+//! | `TOKEN_RELAY_OTHER_WASM` | the module as another version | `target/token_relay_other.wasm` |
 //! | `TOKEN_RELAY_VENV` | Python with Envoy, Django and gunicorn | `.venv` |
 //! | `TOKEN_RELAY_ENVOY` | Envoy | from the venv |
 //! | `TOKEN_RELAY_REDIS` | redis-server | from `PATH` |
@@ -18,6 +19,7 @@ pub struct Places {
     pub root: PathBuf,
     pub wasm: PathBuf,
     pub unsafe_wasm: PathBuf,
+    pub other_wasm: PathBuf,
     pub python: PathBuf,
     pub gunicorn: PathBuf,
     pub envoy: PathBuf,
@@ -37,6 +39,7 @@ impl Places {
         let places = Self {
             wasm: given("TOKEN_RELAY_WASM", "target/token_relay.wasm"),
             unsafe_wasm: given("TOKEN_RELAY_UNSAFE_WASM", "target/token_relay_unsafe.wasm"),
+            other_wasm: given("TOKEN_RELAY_OTHER_WASM", "target/token_relay_other.wasm"),
             python: venv.join("bin/python"),
             gunicorn: venv.join("bin/gunicorn"),
             envoy: env::var_os("TOKEN_RELAY_ENVOY").map_or_else(|| wheel(&venv), PathBuf::from),

@@ -63,6 +63,8 @@ pub trait Part: Send + Sync {
     fn stop(&mut self);
     /// The memory it has in use, in KiB; `None` when it is gone.
     fn memory(&self) -> Option<u64>;
+    /// How many descriptors it has open; `None` when it is gone.
+    fn descriptors(&self) -> Option<usize>;
 }
 
 impl Launch {
@@ -212,6 +214,11 @@ impl Part for Process {
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    fn descriptors(&self) -> Option<usize> {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.0.id())).ok()?;
+        Some(files.count())
     }
 }
 

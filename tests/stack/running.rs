@@ -59,6 +59,11 @@ impl Running {
         self.part().memory()
     }
 
+    /// How many descriptors it has open; `None` when it is gone.
+    pub fn descriptors(&self) -> Option<usize> {
+        self.part().descriptors()
+    }
+
     /// Everything it wrote so far, over all its starts.
     pub fn log(&self) -> String {
         self.launch.log()

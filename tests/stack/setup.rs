@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -47,6 +48,7 @@ pub struct Builder {
     redis_direct: bool,
     passwords: Option<Passwords>,
     watch_listeners: bool,
+    drain: Duration,
     alone: bool,
 }
 
@@ -67,6 +69,7 @@ impl Default for Builder {
             redis_direct: false,
             passwords: None,
             watch_listeners: false,
+            drain: Duration::from_secs(1),
             alone: false,
         }
     }
@@ -190,6 +193,12 @@ impl Builder {
         self
     }
 
+    /// How long a listener that was replaced goes on with its connections.
+    pub fn drain(mut self, time: Duration) -> Self {
+        self.drain = time;
+        self
+    }
+
     /// No other stack runs at the same time.
     pub fn alone(mut self) -> Self {
         self.alone = true;
@@ -280,7 +289,7 @@ impl Builder {
                 }
                 let file = home.path().join(format!("{name}.json"));
                 fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
-                let launch = envoy::launch(&name, &file, self.workers, &env);
+                let launch = envoy::launch(&name, &file, self.workers, self.drain, &env);
                 let listeners = self.watch_listeners.then_some(listeners);
                 let envoy = Envoy {
                     at,
@@ -348,7 +357,7 @@ pub fn refused(change: impl FnOnce(&mut Value)) -> String {
         "REDIS_RELAY_PASSWORD",
     ];
     let env = names.map(|name| (name.to_owned(), cookie::random_id()));
-    let launch = envoy::launch("envoy", &file, 1, &env);
+    let launch = envoy::launch("envoy", &file, 1, Duration::from_secs(1), &env);
     let envoy = Envoy {
         at,
         listeners: None,

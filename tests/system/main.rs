@@ -41,4 +41,5 @@ mod requests;
 mod scripts;
 mod storecalls;
 mod telemetry;
+mod versions;
 mod watchfulness;
