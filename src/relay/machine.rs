@@ -267,10 +267,11 @@ impl Relay {
                 deadline,
             });
         });
-        let waits = |entry: &Box<Entry>| !entry.parked.is_empty();
-        let lookup = match self.active.get(id).is_some_and(waits) {
-            true => CacheLookup::Miss,
-            false => CacheLookup::Hit,
+        let entry = self.active.get(id);
+        let lookup = if entry.is_some_and(|entry| !entry.parked.is_empty()) {
+            CacheLookup::Miss
+        } else {
+            CacheLookup::Hit
         };
         self.core.count(Metric::CacheLookup(lookup));
     }

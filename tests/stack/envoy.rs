@@ -60,6 +60,48 @@ pub fn set_endpoint(bootstrap: &mut Value, cluster: &str, addr: SocketAddr) {
     set_port(&mut endpoint["endpoint"]["address"], addr);
 }
 
+/// Sets how long `redis_proxy` waits for an answer.
+pub fn set_redis_timeout(bootstrap: &mut Value, timeout: &str) {
+    let filters = &mut named(bootstrap, "listeners", "redis")["filter_chains"][0]["filters"];
+    filters[0]["typed_config"]["settings"]["op_timeout"] = timeout.into();
+}
+
+/// The change for a Redis Cluster that the shipped file describes in a comment,
+/// done to it, with these nodes as the ones to begin with.
+pub fn use_redis_cluster(bootstrap: &mut Value, nodes: &[SocketAddr]) {
+    let settings = commented("# settings:");
+    let filters = &mut named(bootstrap, "listeners", "redis")["filter_chains"][0]["filters"];
+    filters[0]["typed_config"]["settings"] = settings["settings"].clone();
+    let change = commented("# lb_policy: CLUSTER_PROVIDED");
+    let change = change.as_object().expect("fields");
+    let names: Vec<&str> = change.keys().map(String::as_str).collect();
+    assert_eq!(names, ["cluster_type", "lb_policy"], "the comment is whole");
+    let cluster = named(bootstrap, "clusters", "redis");
+    let fields = cluster.as_object_mut().expect("fields");
+    fields.remove("type").expect("the shipped type");
+    fields.extend(change.clone());
+    let endpoints = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"];
+    let shipped = endpoints[0].clone();
+    let all = nodes.iter().map(|node| {
+        let mut endpoint = shipped.clone();
+        set_port(&mut endpoint["endpoint"]["address"], *node);
+        endpoint
+    });
+    *endpoints = all.collect();
+}
+
+/// The YAML that stands in a comment of the shipped file, from this line on.
+fn commented(first: &str) -> Value {
+    let text = fs::read_to_string(PLACES.root.join("envoy/envoy.yaml")).expect("envoy.yaml");
+    let lines = text.lines().map(str::trim_start);
+    let comment = lines
+        .skip_while(|line| *line != first)
+        .map_while(|line| line.strip_prefix("# "));
+    let comment: Vec<&str> = comment.collect();
+    assert!(!comment.is_empty(), "`{first}` is in envoy.yaml");
+    serde_yaml_ng::from_str(&comment.join("\n")).expect("the comment is YAML")
+}
+
 /// Sets the ports on which this Envoy itself listens.
 pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {
     set_port(&mut bootstrap["admin"]["address"], at.admin);

@@ -12,6 +12,7 @@
 
 pub mod act;
 pub mod client;
+pub mod cluster;
 pub mod cookie;
 pub mod dialect;
 pub mod django;
@@ -20,6 +21,7 @@ pub mod gate;
 pub mod home;
 pub mod http;
 pub mod jwt;
+pub mod pair;
 pub mod places;
 pub mod ports;
 pub mod provider;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::cluster::Cluster;
 use super::dialect::{self, Dialect};
 use super::django::{self, Django};
 use super::envoy::{self, Addresses, Envoy};
@@ -45,6 +46,7 @@ pub struct Builder {
     issuer_direct: bool,
     redis_settings: &'static [&'static str],
     redis_direct: bool,
+    passwords: Option<Passwords>,
     watch_listeners: bool,
     drain: Duration,
     alone: bool,
@@ -65,6 +67,7 @@ impl Default for Builder {
             issuer_direct: false,
             redis_settings: &[],
             redis_direct: false,
+            passwords: None,
             watch_listeners: false,
             drain: Duration::from_secs(1),
             alone: false,
@@ -167,6 +170,23 @@ impl Builder {
         self
     }
 
+    /// Redis is this cluster. The stack's own Redis stands idle.
+    pub fn redis_cluster(self, cluster: &Cluster) -> Self {
+        let nodes = cluster.addresses();
+        let mut this = self.bootstrap(move |bootstrap| envoy::use_redis_cluster(bootstrap, &nodes));
+        this.passwords = Some(cluster.passwords.clone());
+        this
+    }
+
+    /// Redis is what listens there, and knows these passwords. The stack's own
+    /// Redis stands idle.
+    pub fn redis_at(self, addr: SocketAddr, passwords: &Passwords) -> Self {
+        let change = move |bootstrap: &mut Value| envoy::set_endpoint(bootstrap, "redis", addr);
+        let mut this = self.bootstrap(change);
+        this.passwords = Some(passwords.clone());
+        this
+    }
+
     /// The listeners can be changed while Envoy runs.
     pub fn watch_listeners(mut self) -> Self {
         self.watch_listeners = true;
@@ -188,7 +208,7 @@ impl Builder {
     pub fn start(self) -> Stack {
         let turn = Turn::wait(self.alone);
         let provider = PROVIDER.as_ref();
-        let passwords = Passwords::new();
+        let passwords = self.passwords.clone().unwrap_or_else(Passwords::new);
         let auth_secret = cookie::random_id();
         let secrets = Secrets::default();
         for (what, secret) in [

@@ -24,6 +24,8 @@ pub struct Passwords {
     pub relay: String,
     pub web: String,
     pub admin: String,
+    /// What the replicas of a Redis Cluster show to their masters.
+    pub replica: String,
 }
 
 impl Passwords {
@@ -34,7 +36,26 @@ impl Passwords {
             relay: cookie::random_id(),
             web: cookie::random_id(),
             admin: cookie::random_id(),
+            replica: cookie::random_id(),
         }
+    }
+
+    /// A shipped file of users with these passwords in it.
+    pub fn users(&self, file: &str) -> String {
+        let mut acl = shipped(file);
+        let mut users = vec![
+            ("RELAY", &self.relay),
+            ("WEB", &self.web),
+            ("ADMIN", &self.admin),
+        ];
+        if file == "redis-cluster.acl" {
+            users.push(("REPLICA", &self.replica));
+        }
+        for (user, password) in users {
+            let mark = format!("@REDIS_{user}_PASSWORD_SHA256@");
+            acl = replaced(&acl, &mark, &hex(&Sha256::digest(password)));
+        }
+        acl
     }
 }
 
@@ -69,14 +90,7 @@ impl Redis {
         open_default: bool,
         settings: &[&str],
     ) -> Self {
-        let mut acl = shipped("redis.acl");
-        for (mark, password) in [
-            ("@REDIS_RELAY_PASSWORD_SHA256@", &passwords.relay),
-            ("@REDIS_WEB_PASSWORD_SHA256@", &passwords.web),
-            ("@REDIS_ADMIN_PASSWORD_SHA256@", &passwords.admin),
-        ] {
-            acl = replaced(&acl, mark, &hex(&Sha256::digest(password)));
-        }
+        let mut acl = passwords.users("redis.acl");
         if open_default {
             let rights = acl
                 .lines()
@@ -106,16 +120,26 @@ impl Redis {
                     .collect(),
                 env: Vec::new(),
             };
-            let redis = Self {
-                addr,
-                passwords: passwords.clone(),
-                part: Running::start(provider, launch),
-            };
+            let redis = Self::launched(provider, launch, addr, passwords);
             if redis.wait_ready() {
                 return redis;
             }
         }
         panic!("Redis does not start");
+    }
+
+    /// A Redis that is started so, and listens there when it is ready.
+    pub fn launched(
+        provider: &dyn Provider,
+        launch: Launch,
+        addr: SocketAddr,
+        passwords: &Passwords,
+    ) -> Self {
+        Self {
+            addr,
+            passwords: passwords.clone(),
+            part: Running::start(provider, launch),
+        }
     }
 
     /// Whether it came up; false when it ended instead.
@@ -284,12 +308,12 @@ impl Webdis {
 }
 
 /// A file of `envoy/` as it is.
-fn shipped(name: &str) -> String {
+pub fn shipped(name: &str) -> String {
     let path = PLACES.root.join("envoy").join(name);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("envoy/{name}: {e}"))
 }
 
-fn replaced(text: &str, mark: &str, value: &str) -> String {
+pub fn replaced(text: &str, mark: &str, value: &str) -> String {
     assert_eq!(
         text.matches(mark).count(),
         1,
