@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::common::{THING, upstream_at};
 use crate::stack::Stack;
+use crate::stack::client::Request;
 use crate::stack::envoy::{plugin_config, wasm_config};
 use crate::stack::setup::refused;
 
@@ -132,10 +133,6 @@ fn a_secret_in_the_configuration_itself_works_and_is_warned_about() {
                 json!([{"env": "AUTH_SECRET"}, {"value": "a-secret-in-plain-sight-0123456789"}]);
         })
         .start();
-    stack.secrets.add(
-        "the secret in the configuration",
-        "a-secret-in-plain-sight-0123456789",
-    );
     let session = stack.login();
     stack.whoami_ok(&session);
     let log = stack.envoy().log();
@@ -144,6 +141,12 @@ fn a_secret_in_the_configuration_itself_works_and_is_warned_about() {
             .any(|line| line.contains("[warning]") && line.contains("session.secrets[1]")),
         "{log}"
     );
+    // What it warns of: Envoy shows it, and the relay does not.
+    let secret = "a-secret-in-plain-sight-0123456789";
+    let dump = Request::get("/config_dump").send(stack.envoy().at.admin);
+    assert!(dump.text().contains(secret));
+    assert!(!log.contains(secret));
+    assert!(!stack.envoy().all_stats().contains(secret));
 }
 
 #[test]
