@@ -1,7 +1,7 @@
 //! Envoy with the module: the shipped bootstrap, with other ports.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use super::client::Request;
 use super::places::PLACES;
 use super::provider::{Launch, Program};
 use super::running::Running;
+use super::setup::PROVIDER;
 use super::wait;
 
 /// The addresses around one Envoy.
@@ -55,25 +56,27 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
 /// Sets where a cluster's endpoint is.
 pub fn set_endpoint(bootstrap: &mut Value, cluster: &str, addr: SocketAddr) {
     let cluster = named(bootstrap, "clusters", cluster);
+    let host = PROVIDER.host_of(addr);
+    if host.parse::<IpAddr>().is_err() {
+        // A part that was started again may have another address.
+        cluster["dns_refresh_rate"] = "0.2s".into();
+    }
     let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
-    set_port(&mut endpoint["endpoint"]["address"], addr);
+    set_address(&mut endpoint["endpoint"]["address"], &host, addr.port());
 }
 
 /// Sets the ports on which this Envoy itself listens.
 pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {
-    set_port(&mut bootstrap["admin"]["address"], at.admin);
-    set_port(
-        &mut named(bootstrap, "listeners", "ingress")["address"],
-        at.ingress,
-    );
-    set_port(
-        &mut named(bootstrap, "listeners", "internal")["address"],
-        at.internal,
-    );
-    set_port(
-        &mut named(bootstrap, "listeners", "redis")["address"],
-        at.redis_listener,
-    );
+    let host = PROVIDER.parts_listen_on().to_string();
+    set_address(&mut bootstrap["admin"]["address"], &host, at.admin.port());
+    for (name, addr) in [
+        ("ingress", at.ingress),
+        ("internal", at.internal),
+        ("redis", at.redis_listener),
+    ] {
+        let listener = named(bootstrap, "listeners", name);
+        set_address(&mut listener["address"], &host, addr.port());
+    }
 }
 
 /// The HTTP connection manager of a listener.
@@ -126,10 +129,14 @@ fn named<'a>(bootstrap: &'a mut Value, list: &str, name: &str) -> &'a mut Value 
         .expect("an item of that name")
 }
 
-fn set_port(address: &mut Value, to: SocketAddr) {
-    let port = &mut address["socket_address"]["port_value"];
-    assert!(port.is_number(), "envoy.yaml has a port there");
-    *port = to.port().into();
+fn set_address(address: &mut Value, host: &str, port: u16) {
+    let address = &mut address["socket_address"];
+    assert!(
+        address["port_value"].is_number(),
+        "envoy.yaml has a port there"
+    );
+    address["address"] = host.into();
+    address["port_value"] = port.into();
 }
 
 /// Moves the listeners into a file that Envoy watches.
@@ -167,7 +174,15 @@ pub struct Envoy {
 }
 
 /// How an Envoy is started that finds its bootstrap at `config`.
-pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)]) -> Launch {
+pub fn launch(
+    name: &str,
+    config: &Path,
+    workers: usize,
+    env: &[(String, String)],
+    at: &Addresses,
+) -> Launch {
+    // Webdis calls the first of them.
+    let ports = [at.redis_listener, at.admin, at.ingress, at.internal];
     let file = config.display().to_string();
     let workers = workers.to_string();
     let args = [
@@ -197,6 +212,7 @@ pub fn launch(name: &str, config: &Path, workers: usize, env: &[(String, String)
         home,
         args: args.map(str::to_owned).into(),
         env: env.to_vec(),
+        ports: ports.map(|addr| addr.port()).into(),
     }
 }
 

@@ -41,3 +41,12 @@ mod requests;
 mod scripts;
 mod storecalls;
 mod watchfulness;
+
+use std::sync::Arc;
+
+use stack::provider::{Processes, Provider};
+
+/// What runs the parts.
+fn provider() -> Arc<dyn Provider> {
+    Arc::new(Processes)
+}
