@@ -57,13 +57,33 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
 pub fn set_endpoint(bootstrap: &mut Value, cluster: &str, addr: SocketAddr) {
     let cluster = named(bootstrap, "clusters", cluster);
     let host = PROVIDER.host_of(addr);
-    if host.parse::<IpAddr>().is_err() {
+    let is_name = host.parse::<IpAddr>().is_err();
+    if is_name {
         // A part that was started again may have another address.
-        cluster["dns_refresh_rate"] = "0.2s".into();
+        cluster.as_object_mut().expect("a cluster").remove("type");
+        cluster["cluster_type"] = json!({
+            "name": "envoy.clusters.dns",
+            "typed_config": {"@type": DNS, "dns_refresh_rate": "0.2s"},
+        });
     }
     let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
     set_address(&mut endpoint["endpoint"]["address"], &host, addr.port());
+    if is_name {
+        // Who asks for a part that is gone gets no answer at all.
+        bootstrap["typed_dns_resolver_config"] = json!({
+            "name": "envoy.network.dns_resolver.cares",
+            "typed_config": {
+                "@type": CARES,
+                "query_timeout_seconds": 1,
+                "query_tries": 1,
+            },
+        });
+    }
 }
+
+const DNS: &str = "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster";
+const CARES: &str = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.\
+                     CaresDnsResolverConfig";
 
 /// Sets the ports on which this Envoy itself listens.
 pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {

@@ -17,7 +17,7 @@ use super::running::Running;
 use super::secrets::Secrets;
 use super::store::{Passwords, Redis, Webdis};
 use super::turn::Turn;
-use super::{Stack, cookie, home, ports};
+use super::{Stack, cookie, home, ports, wait};
 
 /// What runs the parts of all stacks.
 pub static PROVIDER: LazyLock<Arc<dyn Provider>> = LazyLock::new(crate::provider);
@@ -287,6 +287,11 @@ impl Builder {
             webdis_addr,
             behind_webdis,
         );
+        for envoy in &envoys {
+            wait::until("Envoy knows where Webdis is", || {
+                envoy.stat("cluster.webdis.membership_total") == 1
+            });
+        }
         Stack {
             envoys,
             issuer,
