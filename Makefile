@@ -1,7 +1,7 @@
 # Token Relay. `make` shows what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos soak versions release fuzz mutants check clean
+.PHONY: help setup build certificate app validate demo demo-cli test bench-smoke monitoring simulate breaks-simulated breaks chaos soak versions release fuzz mutants check demo-compose env image containers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,19 @@ demo: setup build app ## the story in the terminal, then the application to log 
 
 demo-cli: setup build ## the story in the terminal only, without Next.js
 	@exec .venv/bin/python -m demo --cli
+
+demo-compose: ## compose.yaml brought up in containers, a short story, the application to log in to; until Ctrl-C
+	@exec python3 -m demo.compose
+
+env: ## make .env, the secrets of compose.yaml
+	@scripts/env
+
+image: build ## pack the filter as an OCI image for Istio and Envoy Gateway: target/token_relay_image.tar
+	@scripts/image
+
+containers: setup build app ## the stack in containers on a private network, compose.yaml and the image, tested
+	@scripts/setup docker
+	@scripts/containers
 
 test: setup build ## format, lint, unit, fake-host and real-stack tests, fuzzing, the demo, the applications in a browser
 	@scripts/test

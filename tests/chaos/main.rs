@@ -44,7 +44,15 @@ mod witnesses;
 mod world;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use stack::provider::{Processes, Provider};
+
+/// What runs the parts.
+fn provider() -> Arc<dyn Provider> {
+    Arc::new(Processes)
+}
 
 #[test]
 fn whatever_fails_nobody_is_logged_out_and_nobody_gets_anothers_data() {

@@ -24,3 +24,12 @@ mod load;
 mod losses;
 mod one_name;
 mod slots;
+
+use std::sync::Arc;
+
+use stack::provider::{Processes, Provider};
+
+/// What runs the parts.
+fn provider() -> Arc<dyn Provider> {
+    Arc::new(Processes)
+}

@@ -26,3 +26,12 @@ mod plugins;
 mod requests;
 mod updates;
 mod validated;
+
+use std::sync::Arc;
+
+use stack::provider::{Processes, Provider};
+
+/// What runs the parts.
+fn provider() -> Arc<dyn Provider> {
+    Arc::new(Processes)
+}

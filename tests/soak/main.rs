@@ -31,6 +31,7 @@ mod load;
 mod sessions;
 mod trend;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,8 +40,14 @@ use serde_json::json;
 
 use load::Load;
 use sessions::Session;
+use stack::provider::{Processes, Provider};
 use stack::{Stack, django};
 use trend::{Trend, percent_per_hour};
+
+/// What runs the parts.
+fn provider() -> Arc<dyn Provider> {
+    Arc::new(Processes)
+}
 
 const ENVOYS: usize = 2;
 

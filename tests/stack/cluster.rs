@@ -169,6 +169,7 @@ fn start_node(
             cwd: home.to_owned(),
             args: args.into_iter().map(str::to_owned).collect(),
             env: Vec::new(),
+            ports: vec![addr.port()],
         };
         let node = Redis::launched(PROVIDER.as_ref(), launch, addr, passwords);
         if node.wait_ready() {

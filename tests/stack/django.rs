@@ -165,6 +165,7 @@ impl Common {
                 .into_iter()
                 .chain(options.dialect.env())
                 .collect(),
+            ports: Vec::new(),
         }
     }
 }
@@ -193,9 +194,10 @@ impl Django {
             let mut launch = common.launch(Program::Gunicorn, home.path(), options);
             let config = PLACES.root.join("examples/django/gunicorn.conf.py");
             let config = config.display().to_string();
-            let bind = addr.to_string();
+            let bind = SocketAddr::new(provider.parts_listen_on(), addr.port()).to_string();
             let args = ["-c", &config, "--bind", &bind, "backend.wsgi"];
             launch.args = args.map(str::to_owned).into();
+            launch.ports = vec![addr.port()];
             let django = Self {
                 addr,
                 part: Running::start(provider.as_ref(), launch),

@@ -1,7 +1,7 @@
 //! Envoy with the module: the shipped bootstrap, with other ports.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::client::Request;
 use super::places::PLACES;
 use super::provider::{Launch, Program};
 use super::running::Running;
+use super::setup::PROVIDER;
 use super::wait;
 
 /// The addresses around one Envoy.
@@ -56,8 +57,29 @@ pub fn bootstrap(at: &Addresses, wasm: &Path) -> Value {
 /// Sets where a cluster's endpoint is.
 pub fn set_endpoint(bootstrap: &mut Value, cluster: &str, addr: SocketAddr) {
     let cluster = named(bootstrap, "clusters", cluster);
+    let host = PROVIDER.host_of(addr);
+    let is_name = host.parse::<IpAddr>().is_err();
+    if is_name {
+        // A part that was started again may have another address.
+        cluster.as_object_mut().expect("a cluster").remove("type");
+        cluster["cluster_type"] = json!({
+            "name": "envoy.clusters.dns",
+            "typed_config": {"@type": DNS, "dns_refresh_rate": "0.2s"},
+        });
+    }
     let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
-    set_port(&mut endpoint["endpoint"]["address"], addr);
+    set_address(&mut endpoint["endpoint"]["address"], &host, addr.port());
+    if is_name {
+        // Who asks for a part that is gone gets no answer at all.
+        bootstrap["typed_dns_resolver_config"] = json!({
+            "name": "envoy.network.dns_resolver.cares",
+            "typed_config": {
+                "@type": CARES,
+                "query_timeout_seconds": 1,
+                "query_tries": 1,
+            },
+        });
+    }
 }
 
 /// Sets how long `redis_proxy` waits for an answer.
@@ -84,7 +106,8 @@ pub fn use_redis_cluster(bootstrap: &mut Value, nodes: &[SocketAddr]) {
     let shipped = endpoints[0].clone();
     let all = nodes.iter().map(|node| {
         let mut endpoint = shipped.clone();
-        set_port(&mut endpoint["endpoint"]["address"], *node);
+        let host = PROVIDER.host_of(*node);
+        set_address(&mut endpoint["endpoint"]["address"], &host, node.port());
         endpoint
     });
     *endpoints = all.collect();
@@ -101,22 +124,22 @@ fn commented(first: &str) -> Value {
     assert!(!comment.is_empty(), "`{first}` is in envoy.yaml");
     serde_yaml_ng::from_str(&comment.join("\n")).expect("the comment is YAML")
 }
+const DNS: &str = "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster";
+const CARES: &str = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.\
+                     CaresDnsResolverConfig";
 
 /// Sets the ports on which this Envoy itself listens.
 pub fn set_own_ports(bootstrap: &mut Value, at: &Addresses) {
-    set_port(&mut bootstrap["admin"]["address"], at.admin);
-    set_port(
-        &mut named(bootstrap, "listeners", "ingress")["address"],
-        at.ingress,
-    );
-    set_port(
-        &mut named(bootstrap, "listeners", "internal")["address"],
-        at.internal,
-    );
-    set_port(
-        &mut named(bootstrap, "listeners", "redis")["address"],
-        at.redis_listener,
-    );
+    let host = PROVIDER.parts_listen_on().to_string();
+    set_address(&mut bootstrap["admin"]["address"], &host, at.admin.port());
+    for (name, addr) in [
+        ("ingress", at.ingress),
+        ("internal", at.internal),
+        ("redis", at.redis_listener),
+    ] {
+        let listener = named(bootstrap, "listeners", name);
+        set_address(&mut listener["address"], &host, addr.port());
+    }
 }
 
 /// The HTTP connection manager of a listener.
@@ -169,10 +192,14 @@ fn named<'a>(bootstrap: &'a mut Value, list: &str, name: &str) -> &'a mut Value 
         .expect("an item of that name")
 }
 
-fn set_port(address: &mut Value, to: SocketAddr) {
-    let port = &mut address["socket_address"]["port_value"];
-    assert!(port.is_number(), "envoy.yaml has a port there");
-    *port = to.port().into();
+fn set_address(address: &mut Value, host: &str, port: u16) {
+    let address = &mut address["socket_address"];
+    assert!(
+        address["port_value"].is_number(),
+        "envoy.yaml has a port there"
+    );
+    address["address"] = host.into();
+    address["port_value"] = port.into();
 }
 
 /// Moves the listeners into a file that Envoy watches.
@@ -217,8 +244,11 @@ pub fn launch(
     workers: usize,
     drain: Duration,
     env: &[(String, String)],
+    at: &Addresses,
 ) -> Launch {
     let drain = drain.as_secs().to_string();
+    // Webdis calls the first of them.
+    let ports = [at.redis_listener, at.admin, at.ingress, at.internal];
     let file = config.display().to_string();
     let workers = workers.to_string();
     let args = [
@@ -247,6 +277,7 @@ pub fn launch(
         home,
         args: args.map(str::to_owned).into(),
         env: env.to_vec(),
+        ports: ports.map(|addr| addr.port()).into(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 
 use super::act::{Act, Answer, End};
 use super::http::{self, Received, Response};
+use super::setup::PROVIDER;
 use super::wait;
 
 struct Rule {
@@ -42,7 +43,8 @@ pub struct Gate {
 impl Gate {
     /// A gate in front of `behind`, on a port of its own.
     pub fn new(behind: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port for the gate");
+        let listener = TcpListener::bind((PROVIDER.gates_listen_on(), 0));
+        let listener = listener.expect("a port for the gate");
         let gate = Self {
             addr: listener.local_addr().expect("the gate's address"),
             shared: Arc::new(Shared {

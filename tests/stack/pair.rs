@@ -95,6 +95,7 @@ fn start_node(
             cwd: home.to_owned(),
             args,
             env: Vec::new(),
+            ports: vec![addr.port()],
         };
         let redis = Redis::launched(PROVIDER.as_ref(), launch, addr, passwords);
         if redis.wait_ready() {

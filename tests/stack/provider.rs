@@ -1,7 +1,8 @@
-//! What starts a part. Processes today; whatever else can start, freeze and
-//! kill the four programs with their files can stand beside [`Processes`].
+//! What starts a part: processes here, containers in `tests/containers/`. Each test
+//! binary says at its root, as `provider()`, which of them it takes.
 
 use std::fs::{self, File, OpenOptions};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -26,8 +27,8 @@ pub enum Program {
     Envoy,
 }
 
-/// How a part is started. Addresses are on 127.0.0.1 for the tests and for the
-/// other parts alike.
+/// How a part is started. Tests find it on 127.0.0.1; for the other parts, see
+/// [`Provider::host_of`].
 #[derive(Clone, Debug)]
 pub struct Launch {
     pub program: Program,
@@ -39,6 +40,8 @@ pub struct Launch {
     pub cwd: PathBuf,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
+    /// Where it listens. Other parts know it by the first of these.
+    pub ports: Vec<u16>,
 }
 
 /// Something that runs parts.
@@ -48,6 +51,21 @@ pub trait Provider: Send + Sync {
 
     /// Runs a part to its end and gives its standard output.
     fn run(&self, launch: &Launch) -> String;
+
+    /// The address that a part has to listen on.
+    fn parts_listen_on(&self) -> IpAddr {
+        Ipv4Addr::LOCALHOST.into()
+    }
+
+    /// The address of the test process that parts can reach.
+    fn gates_listen_on(&self) -> IpAddr {
+        Ipv4Addr::LOCALHOST.into()
+    }
+
+    /// The host on which the parts find what tests find at this address.
+    fn host_of(&self, addr: SocketAddr) -> String {
+        addr.ip().to_string()
+    }
 }
 
 /// A running part; dropping it ends it.

@@ -14,15 +14,15 @@ use super::django::{self, Django};
 use super::envoy::{self, Addresses, Envoy};
 use super::gate::Gate;
 use super::places::PLACES;
-use super::provider::{Processes, Provider};
+use super::provider::Provider;
 use super::running::Running;
 use super::secrets::Secrets;
 use super::store::{Passwords, Redis, Webdis};
 use super::turn::Turn;
-use super::{Stack, cookie, home, ports};
+use super::{Stack, cookie, home, ports, wait};
 
 /// What runs the parts of all stacks.
-pub static PROVIDER: LazyLock<Arc<dyn Provider>> = LazyLock::new(|| Arc::new(Processes));
+pub static PROVIDER: LazyLock<Arc<dyn Provider>> = LazyLock::new(crate::provider);
 
 type Change = Box<dyn FnOnce(&mut Value)>;
 
@@ -289,7 +289,7 @@ impl Builder {
                 }
                 let file = home.path().join(format!("{name}.json"));
                 fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
-                let launch = envoy::launch(&name, &file, self.workers, self.drain, &env);
+                let launch = envoy::launch(&name, &file, self.workers, self.drain, &env, &at);
                 let listeners = self.watch_listeners.then_some(listeners);
                 let envoy = Envoy {
                     at,
@@ -316,6 +316,11 @@ impl Builder {
             webdis_addr,
             behind_webdis,
         );
+        for envoy in &envoys {
+            wait::until("Envoy knows where Webdis is", || {
+                envoy.stat("cluster.webdis.membership_total") == 1
+            });
+        }
         Stack {
             envoys,
             issuer,
@@ -357,7 +362,7 @@ pub fn refused(change: impl FnOnce(&mut Value)) -> String {
         "REDIS_RELAY_PASSWORD",
     ];
     let env = names.map(|name| (name.to_owned(), cookie::random_id()));
-    let launch = envoy::launch("envoy", &file, 1, Duration::from_secs(1), &env);
+    let launch = envoy::launch("envoy", &file, 1, Duration::from_secs(1), &env, &at);
     let envoy = Envoy {
         at,
         listeners: None,

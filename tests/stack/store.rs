@@ -107,6 +107,8 @@ impl Redis {
             let addr = ports::free();
             let port = format!("port {}", addr.port());
             let conf = replaced(&shipped("redis.conf"), "port 6379", &port);
+            let bind = format!("bind {}", provider.parts_listen_on());
+            let conf = replaced(&conf, "bind 127.0.0.1", &bind);
             fs::write(home.join("redis.conf"), conf).expect("redis.conf");
             let launch = Launch {
                 program: Program::Redis,
@@ -119,6 +121,7 @@ impl Redis {
                     .map(str::to_owned)
                     .collect(),
                 env: Vec::new(),
+                ports: vec![addr.port()],
             };
             let redis = Self::launched(provider, launch, addr, passwords);
             if redis.wait_ready() {
@@ -247,8 +250,20 @@ impl Webdis {
         );
         let text = replaced(&text, "@REDIS_PROXY_PASSWORD@", &passwords.proxy);
         let mut config: Value = serde_json::from_str(&text).expect("webdis.json is JSON");
+        config["redis_host"] = provider.host_of(redis).into();
         config["redis_port"] = redis.port().into();
         config["http_port"] = addr.port().into();
+        let listen = provider.parts_listen_on();
+        config["http_host"] = listen.to_string().into();
+        if !listen.is_loopback() {
+            // Nobody knows Envoy's address beforehand; the password counts.
+            let rules = config["acl"]
+                .as_array_mut()
+                .expect("webdis.json has an acl");
+            for rule in rules {
+                rule.as_object_mut().expect("a rule").remove("ip");
+            }
+        }
         fs::write(home.join("webdis.json"), config.to_string()).expect("webdis.json");
         let launch = Launch {
             program: Program::Webdis,
@@ -257,6 +272,7 @@ impl Webdis {
             cwd: home.to_owned(),
             args: vec!["webdis.json".into()],
             env: Vec::new(),
+            ports: vec![addr.port()],
         };
         let webdis = Self {
             addr,

@@ -43,3 +43,12 @@ mod storecalls;
 mod telemetry;
 mod versions;
 mod watchfulness;
+
+use std::sync::Arc;
+
+use stack::provider::{Processes, Provider};
+
+/// What runs the parts.
+fn provider() -> Arc<dyn Provider> {
+    Arc::new(Processes)
+}

@@ -1,0 +1,69 @@
+//! The filter as an OCI image: read as Istio and Envoy Gateway read one, and by
+//! the engine.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::docker::{docker, program};
+use crate::stack::home;
+use crate::stack::places::PLACES;
+use crate::stack::store::hex;
+
+#[test]
+fn the_image_holds_the_module_where_meshes_look_for_it() {
+    let file = PLACES.root.join("target/token_relay_image.tar");
+    let made = || {
+        program("scripts/image", &[]);
+        fs::read(&file).expect("the image")
+    };
+    assert!(made() == made(), "the same module gives the same image");
+    let file = file.display().to_string();
+    let module = fs::read(PLACES.root.join("target/token_relay.wasm")).expect("the module");
+    let folder = home::new("image-");
+    let home = folder.path();
+    let at = home.display().to_string();
+
+    // As a mesh: the index, its manifest, the last layer's plugin.wasm.
+    program("tar", &["--extract", "--file", &file, "--directory", &at]);
+    let index = json(&fs::read(home.join("index.json")).expect("an index"));
+    let manifest = json(&blob(home, &index["manifests"][0]));
+    let layers = manifest["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 1);
+    let kind = "application/vnd.oci.image.layer.v1.tar+gzip";
+    assert_eq!(layers[0]["mediaType"], kind);
+    fs::write(home.join("layer.tar.gz"), blob(home, &layers[0])).expect("the layer");
+    let layer = home.join("layer.tar.gz").display().to_string();
+    let listed = program("tar", &["--list", "--gzip", "--file", &layer]);
+    assert_eq!(listed, "plugin.wasm");
+    let extract = ["--extract", "--gzip", "--file", &layer, "--directory", &at];
+    program("tar", &extract);
+    assert!(fs::read(home.join("plugin.wasm")).expect("the plugin") == module);
+
+    // As an engine.
+    let version = env!("CARGO_PKG_VERSION");
+    let name = format!("token-relay:{version}");
+    assert!(docker(&["load", "--input", &file]).contains(&name));
+    let container = docker(&["create", &name, "none"]);
+    let copy = home.join("copy.wasm").display().to_string();
+    docker(&["cp", &format!("{container}:/plugin.wasm"), &copy]);
+    docker(&["rm", &container]);
+    docker(&["rmi", &name]);
+    assert!(fs::read(&copy).expect("the copy") == module);
+}
+
+/// What a descriptor describes, checked.
+fn blob(home: &Path, descriptor: &Value) -> Vec<u8> {
+    let digest = descriptor["digest"].as_str().expect("a digest");
+    let name = digest.strip_prefix("sha256:").expect("a SHA-256");
+    let bytes = fs::read(home.join("blobs/sha256").join(name)).expect("a blob");
+    assert_eq!(hex(&Sha256::digest(&bytes)), name);
+    assert_eq!(descriptor["size"], bytes.len());
+    bytes
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON")
+}
