@@ -54,7 +54,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> Ports:
         for other, taken in chosen.items():
             if taken == port:
                 raise PortError(f"{variable(name)} and {variable(other)} are both {port}.")
-        if not _is_free(port):
+        if not is_free(port):
             raise PortError(
                 f"Port {port}, which is for {MEANT_FOR[name]}, is taken. Choose another:\n"
                 f"    {variable(name)}={_free_near(port)} make demo\n"
@@ -70,7 +70,8 @@ def _number(name: str, text: str) -> int:
     return int(text)
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens there."""
     with socket.socket() as probe:
         # A connection of the last run that still lingers is no reason to refuse.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,7 +85,7 @@ def _is_free(port: int) -> bool:
 def _free_near(port: int) -> int:
     """A free port to suggest."""
     near = range(port + 1, min(port + 100, 65536))
-    return next((candidate for candidate in near if _is_free(candidate)), port)
+    return next((candidate for candidate in near if is_free(candidate)), port)
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:

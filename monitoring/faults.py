@@ -11,7 +11,7 @@ from threading import Thread
 
 import httpx
 
-from demo.ports import HOST
+from demo.ports import HOST, is_free
 from demo.processes import Part
 from demo.stack import Stack
 
@@ -43,16 +43,21 @@ def _freeze(part: Part) -> Callable[[], None]:
 
 
 def _kill_django(stack: Stack) -> Callable[[], None]:
-    part = stack.parts.named("django")
-    part.send(signal.SIGKILL)
-    part.process.wait()
+    _end_django(stack)
     return stack.run_django
 
 
-def _maintenance(stack: Stack) -> Callable[[], None]:
+def _end_django(stack: Stack) -> None:
     part = stack.parts.named("django")
     part.send(signal.SIGKILL)
     part.process.wait()
+    # Its workers go a moment later.
+    while not is_free(stack.ports.django):
+        time.sleep(0.05)
+
+
+def _maintenance(stack: Stack) -> Callable[[], None]:
+    _end_django(stack)
     server = ThreadingHTTPServer((HOST, stack.ports.django), _Maintenance)
     thread = Thread(target=server.serve_forever)
     thread.start()
