@@ -249,7 +249,7 @@ impl Core {
             call.unsure = true;
             if retry {
                 call.form = Form::Digest;
-                if error.took_long() {
+                if error.needs_no_pause() {
                     self.send_again(call);
                 } else {
                     let pause = self.random.between(RETRY_MIN, RETRY_MAX);

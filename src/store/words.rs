@@ -23,9 +23,10 @@ impl Command {
 }
 
 impl StoreError {
-    /// The call had all its time: Envoy made up the answer 504.
-    pub const fn took_long(&self) -> bool {
-        matches!(self, Self::Status(504))
+    /// Waiting before the next attempt would gain nothing: the call had all its time
+    /// (Envoy made up the answer 504), or Envoy itself does not send it.
+    pub const fn needs_no_pause(&self) -> bool {
+        matches!(self, Self::Status(504) | Self::NotSent)
     }
 
     /// Every error's word.

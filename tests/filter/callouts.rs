@@ -141,9 +141,17 @@ fn a_call_that_the_host_refuses_ends_in_an_answer_at_once_and_in_one_log_line() 
 
 #[test]
 fn an_answer_without_headers_or_too_large_counts_as_failed_and_is_not_read() {
+    let at = |mono| {
+        let unix = Duration::from_secs(1_900_000_000) + mono;
+        set_clocks(Now { unix, mono });
+    };
+    at(Duration::ZERO);
     let root = start();
     let id = get_as(root, ALICE);
     host::answer(root, the_call().token, &[], b"");
+    // The second attempt waits a moment.
+    at(Duration::from_millis(200));
+    host::tick(root);
     assert!(
         lines(WARN)[0].contains("connection broke"),
         "{:?}",

@@ -13,9 +13,12 @@ pub fn new(prefix: &str) -> TempDir {
 }
 
 /// One folder per test process. What lives as long as the process (the shared
-/// Django) cannot remove its folder, so the next run does.
+/// Django) cannot remove its folder, so the next run of the same test binary does:
+/// another one may run where this one's processes are not seen.
 static RUN: LazyLock<PathBuf> = LazyLock::new(|| {
-    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stack");
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("stack")
+        .join(env!("CARGO_CRATE_NAME"));
     for old in fs::read_dir(&all).into_iter().flatten().flatten() {
         if !Path::new("/proc").join(old.file_name()).exists() {
             let _ = fs::remove_dir_all(old.path());

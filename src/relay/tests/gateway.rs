@@ -119,7 +119,6 @@ fn a_gateway_that_is_out_of_its_mind_for_a_moment_fails_nobody() {
     for failure in [
         Fate::Status(503, ""),
         Fate::Fails(Failure::Reset),
-        Fate::Fails(Failure::NotSent),
         Fate::Redis("ERR upstream failure"),
         Fate::OtherNonce,
     ] {
