@@ -50,10 +50,10 @@ test: setup build ## format, lint, unit, fake-host and real-stack tests, fuzzing
 bench-smoke: setup build ## a quick look at speed and size
 	@scripts/bench-smoke
 
-# The pictures of docs/monitoring.md come from MINUTES=12.
-monitoring: setup build ## load, faults, and a Prometheus that watches: every rule and query; draws docs/monitoring: MINUTES=12
+# The pictures of docs/monitoring.md come from MINUTES=6.
+monitoring: setup build ## load, faults, and a Prometheus that watches: every rule and query; draws docs/monitoring: MINUTES=6
 	@scripts/setup prometheus matplotlib
-	@.venv/bin/python -m monitoring --plots --seconds $$(($(or $(MINUTES),12) * 60))
+	@.venv/bin/python -m monitoring --plots --seconds $$(($(or $(MINUTES),6) * 60))
 
 simulate: setup ## the protocol in thousands of random runs: SEEDS=1000000 for more, SEED=n to see one
 	@scripts/simulate
