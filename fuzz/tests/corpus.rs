@@ -60,7 +60,9 @@ fn the_filters_lives_see_all_that_it_counts() {
         let input = filter::Input::arbitrary_take_rest(Unstructured::new(bytes));
         counted.extend(input.expect("an input").counted());
     }
-    let families = Metric::all(Verdict::words()).into_iter().map(Metric::family);
+    let families = Metric::all(Verdict::words())
+        .into_iter()
+        .map(Metric::family);
     let is_counted = |family: &&str| counted.iter().any(|name| name.starts_with(*family));
     let never: Vec<_> = families.filter(|family| !is_counted(family)).collect();
     assert_eq!(never, [""; 0]);
