@@ -144,7 +144,8 @@ def test_an_outage_signs_nobody_out(browser: Recorder, site: Site, part: str) ->
         site.application.expect_outage(tab)
         browser.keep(tab, part)
         # Trying again too early changes nothing.
-        tab.get_by_role("button", name="Try again").click()
+        with tab.expect_event("requestfinished"):
+            tab.get_by_role("button", name="Try again").click()
         site.application.expect_outage(tab)
 
     site.wait_for(200, tab)
