@@ -41,7 +41,7 @@ SEEN = {
 
 def main() -> int:
     options = argparse.ArgumentParser()
-    options.add_argument("--seconds", type=int, default=60)
+    options.add_argument("--seconds", type=int, default=90)
     options.add_argument("--plots", action="store_true")
     given = options.parse_args()
     if shutil.which("promtool") is None:

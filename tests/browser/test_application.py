@@ -144,7 +144,7 @@ def test_an_outage_signs_nobody_out(browser: Recorder, site: Site, part: str) ->
         site.application.expect_outage(tab)
         browser.keep(tab, part)
         # Trying again too early changes nothing.
-        with tab.expect_event("requestfinished"):
+        with tab.expect_event("response"):
             tab.get_by_role("button", name="Try again").click()
         site.application.expect_outage(tab)
 
