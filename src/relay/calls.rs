@@ -53,8 +53,7 @@ impl Calls {
 }
 
 /// A gateway that lost its connection to Redis has another one after a tenth of a
-/// second, and fails every call meanwhile; one that mixes up answers does so in bursts
-/// no longer than that. The second attempt comes after these.
+/// second, and fails every call meanwhile. The second attempt comes after these.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_millis(200);
 
