@@ -390,12 +390,14 @@ impl World {
         let tag = tag.split(' ').next().unwrap_or_default();
         let mut sessions = self.truth.sessions.values_mut();
         let session = sessions.find(|session| session.id.tag() == tag);
-        let end = session.and_then(|session| {
+        let (end, refresh) = session.map_or((None, String::new()), |session| {
             session.untold = None;
-            session.ended
+            (session.ended, session.refresh.clone())
         });
         let is_true = match end {
             None => false,
+            // It ran out while the deletion was on its way a second time.
+            Some((_, End::Expired)) => !self.issuer.is_live(&refresh),
             Some((_, End::Lost)) => !text.contains("for good"),
             // A refusal after an answer that was lost says nothing else.
             Some((_, End::Refused)) => true,
