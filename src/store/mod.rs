@@ -2,6 +2,8 @@
 //! each with a nonce of its own that its answer must carry.
 
 mod script;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod words;
 

@@ -17,6 +17,7 @@ use testcontainers::core::{AccessMode, IntoContainerPort, Mount};
 use testcontainers::runners::SyncRunner;
 use testcontainers::{Container, GenericImage, ImageExt};
 
+use crate::cut::Starting;
 use crate::docker::{docker, try_docker};
 use crate::stack::places::PLACES;
 use crate::stack::provider::{Launch, Part, Processes, Program, Provider};
@@ -45,22 +46,19 @@ impl Containers {
         remove_old_runs();
         let run = std::process::id().to_string();
         let network = format!("token-relay-{run}");
-        docker(&[
-            "network",
-            "create",
-            "--label",
-            &format!("{LABEL}={run}"),
-            &network,
-        ]);
+        let label = format!("{LABEL}={run}");
+        let create = ["network", "create", "--label", &label];
+        docker(&[&create[..], &[&network]].concat());
+        // The engine finds a range that is free. Only where it was told one, an address
+        // can be asked for.
+        let format = "{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}}{{end}}";
+        let range = docker(&["network", "inspect", "--format", format, &network]);
+        let (subnet, gateway) = range.split_once(' ').expect("the network's addresses");
+        docker(&["network", "rm", &network]);
+        let addresses = ["--subnet", subnet, "--gateway", gateway, &network];
+        docker(&[&create[..], &addresses].concat());
         NETWORK.set(network.clone()).expect("one network per run");
         remove_at_exit();
-        let gateway = docker(&[
-            "network",
-            "inspect",
-            "--format",
-            "{{(index .IPAM.Config 0).Gateway}}",
-            &network,
-        ]);
         Self {
             image: (name.to_owned(), tag.to_owned()),
             gateway: gateway.parse().expect("the network's gateway"),
@@ -74,17 +72,8 @@ pub fn name_of(addr: SocketAddr) -> String {
     format!("token-relay-{}", addr.port())
 }
 
-/// Cuts a part off: nothing that is sent to it arrives, and nobody is told.
-pub fn disconnect(part: SocketAddr) {
-    docker(&["network", "disconnect", network(), &name_of(part)]);
-}
-
-/// Takes it back.
-pub fn connect(part: SocketAddr) {
-    docker(&["network", "connect", network(), &name_of(part)]);
-}
-
-fn network() -> &'static str {
+/// The network of this run.
+pub fn network() -> &'static str {
     NETWORK.get().expect("a stack runs")
 }
 
@@ -127,7 +116,9 @@ impl Provider for Containers {
         for (name, value) in &launch.env {
             request = request.with_env_var(name, value);
         }
+        let starting = Starting::begin();
         let container = request.start();
+        drop(starting);
         let container =
             container.unwrap_or_else(|error| panic!("{} does not start: {error}", launch.name));
         Box::new(Contained(Some(container)))

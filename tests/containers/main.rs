@@ -35,6 +35,7 @@ mod refresh;
 mod requests;
 
 mod compose;
+mod cut;
 mod docker;
 mod engine;
 mod image;

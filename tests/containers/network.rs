@@ -2,13 +2,14 @@
 //! of several proxies replaced.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::common::{THING, assert_problem, upstream_at};
-use crate::engine;
+use crate::cut::CutOff;
 use crate::stack::act::{Act, Latch};
 use crate::stack::django::{REFRESH, WHOAMI};
 use crate::stack::session::Session;
@@ -49,10 +50,10 @@ fn redis_is_cut_off_and_comes_back() {
     let stack = stack();
     let (session, expired) = (stack.login(), stack.expired());
     assert_eq!(status(&stack, &session), 200);
-    engine::disconnect(stack.redis.addr);
+    let cut_off = CutOff::of(stack.redis.addr);
     assert_unavailable(&stack, &session);
     assert_unavailable(&stack, &expired);
-    engine::connect(stack.redis.addr);
+    cut_off.end();
     assert_recovers(&stack, &session);
     assert_recovers(&stack, &expired);
     assert_eq!(stack.refreshes(&expired), 1);
@@ -65,12 +66,15 @@ fn redis_is_cut_off_between_the_issuers_answer_and_the_write_back() {
     upstream_at(&stack, THING);
     let session = stack.expired();
     let redis = stack.redis.addr;
-    let cut = move || engine::disconnect(redis);
+    let cut_off = Arc::new(Mutex::new(None));
+    let keeper = Arc::clone(&cut_off);
+    let cut = move || *keeper.lock().expect("a cut") = Some(CutOff::of(redis));
     stack.issuer.once(REFRESH, Act::forward().after(cut));
     session.assert_is_me(&stack.whoami(&session));
     let new = stack.issuer.last(WHOAMI).bearer();
     assert_ne!(new, session.access);
-    engine::connect(redis);
+    let cut_off = cut_off.lock().expect("a cut").take();
+    cut_off.expect("Redis was cut off").end();
     assert_recovers(&stack, &session);
     wait::until("the new tokens are in Redis", || {
         stack.redis.record(&session.key).expect("the session lives")["access"] == new.as_str()
@@ -86,9 +90,9 @@ fn webdis_is_cut_off_and_comes_back() {
     let stack = stack();
     let session = stack.login();
     assert_eq!(status(&stack, &session), 200);
-    engine::disconnect(stack.webdis.addr);
+    let cut_off = CutOff::of(stack.webdis.addr);
     assert_unavailable(&stack, &session);
-    engine::connect(stack.webdis.addr);
+    cut_off.end();
     assert_recovers(&stack, &session);
 }
 

@@ -272,7 +272,8 @@ impl Endpoints {
 
     /// How many visits there are, and how much is remembered of them.
     pub(super) fn len(&self) -> usize {
-        self.visits.len() + self.streams.len() + self.deadlines.len() + self.ended.len()
+        let remembered = [self.streams.len(), self.deadlines.len(), self.ended.len()];
+        self.visits.len() + remembered.iter().sum::<usize>()
     }
 
     fn sets_cookie(&self) -> bool {

@@ -56,6 +56,17 @@ fn made(world: &World, stream: StreamId) -> Session {
 }
 
 #[test]
+fn a_visit_counts_with_its_stream() {
+    let mut world = world(LoginReply::Body);
+    world.send(0, &login("right"));
+    world.send(0, &login("right"));
+    world.send(0, &login("right"));
+    assert_eq!(world.sizes(0).visits, 6);
+    world.run_until_decided();
+    assert_eq!(world.sizes(0).visits, 0);
+}
+
+#[test]
 fn a_login_makes_a_session_that_lives_as_long_as_its_refresh_token() {
     let mut world = world(LoginReply::Body);
     let stream = answered(&mut world, &login("right"));
