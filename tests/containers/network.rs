@@ -4,46 +4,15 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{THING, assert_problem, upstream_at};
+use crate::common::{THING, upstream_at};
 use crate::cut::CutOff;
+use crate::outages::{assert_recovers, assert_unavailable, stack, status};
 use crate::stack::act::{Act, Latch};
 use crate::stack::django::{REFRESH, WHOAMI};
-use crate::stack::session::Session;
 use crate::stack::{Stack, wait};
-
-/// `store.timeout` twice and time for a busy machine.
-const SOON: Duration = Duration::from_secs(4);
-
-fn stack() -> Stack {
-    let stack = Stack::with(|config| config["cache"] = json!({"max_age": "1ms"}));
-    upstream_at(&stack, THING);
-    stack
-}
-
-fn status(stack: &Stack, session: &Session) -> u16 {
-    stack.send(&stack.request(THING, session)).status
-}
-
-fn assert_unavailable(stack: &Stack, session: &Session) {
-    for _ in 0..3 {
-        let start = Instant::now();
-        let answer = stack.send(&stack.request(THING, session));
-        assert_problem(&answer, 503, "store_unavailable");
-        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-    }
-}
-
-fn assert_recovers(stack: &Stack, session: &Session) {
-    wait::until("the session serves again", || status(stack, session) == 200);
-    wait::until("Redis can be asked again", || {
-        stack.redis.try_command(&["PING"]).is_some()
-    });
-    assert!(stack.redis.record(&session.key).is_some());
-}
 
 #[test]
 fn redis_is_cut_off_and_comes_back() {
@@ -54,8 +23,7 @@ fn redis_is_cut_off_and_comes_back() {
     assert_unavailable(&stack, &session);
     assert_unavailable(&stack, &expired);
     cut_off.end();
-    assert_recovers(&stack, &session);
-    assert_recovers(&stack, &expired);
+    assert_recovers(&stack, &[&session, &expired]);
     assert_eq!(stack.refreshes(&expired), 1);
 }
 
@@ -75,7 +43,7 @@ fn redis_is_cut_off_between_the_issuers_answer_and_the_write_back() {
     assert_ne!(new, session.access);
     let cut_off = cut_off.lock().expect("a cut").take();
     cut_off.expect("Redis was cut off").end();
-    assert_recovers(&stack, &session);
+    assert_recovers(&stack, &[&session]);
     wait::until("the new tokens are in Redis", || {
         stack.redis.record(&session.key).expect("the session lives")["access"] == new.as_str()
     });
@@ -93,7 +61,7 @@ fn webdis_is_cut_off_and_comes_back() {
     let cut_off = CutOff::of(stack.webdis.addr);
     assert_unavailable(&stack, &session);
     cut_off.end();
-    assert_recovers(&stack, &session);
+    assert_recovers(&stack, &[&session]);
 }
 
 #[test]
@@ -105,8 +73,7 @@ fn webdis_is_paused_and_goes_on() {
     assert_unavailable(&stack, &session);
     assert_unavailable(&stack, &expired);
     stack.webdis.thaw();
-    assert_recovers(&stack, &session);
-    assert_recovers(&stack, &expired);
+    assert_recovers(&stack, &[&session, &expired]);
     assert_eq!(stack.refreshes(&expired), 1);
 }
 

@@ -15,18 +15,19 @@ use crate::stack::{Stack, wait};
 /// `store.timeout` twice and time for a busy machine.
 const SOON: Duration = Duration::from_secs(4);
 
-fn stack() -> Stack {
+/// One that asks the store for every request.
+pub fn stack() -> Stack {
     let stack = Stack::with(|config| config["cache"] = json!({"max_age": "1ms"}));
     upstream_at(&stack, THING);
     stack
 }
 
-fn status(stack: &Stack, session: &Session) -> u16 {
+pub fn status(stack: &Stack, session: &Session) -> u16 {
     stack.send(&stack.request(THING, session)).status
 }
 
 /// While the store is out: an answer, and soon. Afterwards: the session lives.
-fn assert_unavailable(stack: &Stack, session: &Session) {
+pub fn assert_unavailable(stack: &Stack, session: &Session) {
     for _ in 0..3 {
         let start = Instant::now();
         let answer = stack.send(&stack.request(THING, session));
@@ -35,9 +36,12 @@ fn assert_unavailable(stack: &Stack, session: &Session) {
     }
 }
 
-fn assert_recovers(stack: &Stack, sessions: &[&Session]) {
+pub fn assert_recovers(stack: &Stack, sessions: &[&Session]) {
     for session in sessions {
         wait::until("the session serves again", || status(stack, session) == 200);
+        wait::until("Redis can be asked again", || {
+            stack.redis.try_command(&["PING"]).is_some()
+        });
         assert!(stack.redis.record(&session.key).is_some());
     }
 }
