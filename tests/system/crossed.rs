@@ -122,3 +122,13 @@ fn without_the_nonce_check_the_same_load_injects_foreign_tokens() {
     let outcome = load(wasm, |seen| seen.foreign >= 3);
     assert!(outcome.foreign > 0, "none of {} was foreign", outcome.own);
 }
+
+#[test]
+fn no_connection_to_the_gateway_lasts_long_enough_to_stay_behind() {
+    let stack = Stack::new();
+    let session = stack.login();
+    let ask = || session.assert_is_me(&stack.whoami(&session));
+    ask();
+    stack.wait_for_stat("cluster.webdis.upstream_cx_max_duration_reached", 1);
+    ask();
+}
