@@ -27,6 +27,7 @@ mod answer;
 mod body;
 mod clock;
 mod cluster;
+mod complaint;
 mod contexts;
 mod error;
 mod exports;

@@ -3,9 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use log::error;
-
 use super::body::{self, Collected, Collector};
+use super::complaint::complain;
 use super::error::HostError;
 use super::host::{self, Map};
 use super::status::{DataStatus, HeadersStatus, TrailersStatus};
@@ -81,7 +80,9 @@ impl Stream {
         }) = self.phase.get()
             && let Err(error) = mark_private()
         {
-            error!("a response could not be marked as private: {error}");
+            complain(format_args!(
+                "a response could not be marked as private: {error}"
+            ));
         }
     }
 

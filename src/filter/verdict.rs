@@ -1,7 +1,6 @@
 //! A verdict, carried out on the request of the effective stream.
 
-use log::error;
-
+use super::complaint::complain;
 use super::error::HostError;
 use super::host::{self, Map};
 use crate::relay::{CookieEdit, Injection, PROXY_ERROR, Verdict};
@@ -65,7 +64,9 @@ fn answer(reply: &Reply, code: &str) -> Result<(), HostError> {
 /// Answers 503 without the core, because the host would not do its part. If it
 /// does not even do that, the request stays held until its stream times out.
 pub(super) fn refuse(error: &HostError) -> Fate {
-    error!("a request was refused, because a host call did not work: {error}");
+    complain(format_args!(
+        "a request was refused, because a host call did not work: {error}"
+    ));
     let _ = host::set_property(VERDICT, PROXY_ERROR.as_bytes());
     let headers = [
         ("content-type", "application/problem+json"),
@@ -75,7 +76,9 @@ pub(super) fn refuse(error: &HostError) -> Fate {
     let body =
         br#"{"status":503,"title":"The proxy cannot handle the request","code":"proxy_error"}"#;
     if let Err(error) = host::send_local_response(503, "token_relay{proxy_error}", &headers, body) {
-        error!("a refused request could not be answered: {error}");
+        complain(format_args!(
+            "a refused request could not be answered: {error}"
+        ));
     }
     Fate::Answered
 }

@@ -16,6 +16,7 @@ use log::{error, log};
 
 use super::clock::Clock;
 use super::cluster::Cluster;
+use super::complaint::complain;
 use super::error::HostError;
 use super::host;
 use super::meter::Meter;
@@ -267,7 +268,7 @@ impl Worker {
             && matches!(fate, Fate::GoesOn { .. })
             && let Err(error) = host::continue_request()
         {
-            error!("a held request could not be resumed: {error}");
+            complain(format_args!("a held request could not be resumed: {error}"));
         }
         if elsewhere {
             // Cannot fail: the root is the context of this callback.

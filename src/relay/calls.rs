@@ -1,6 +1,7 @@
 //! Calls to the store and the issuer: sent, tried once more, and what their answers
 //! mean to whoever made them (contract, section 5).
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Calls {
     last: u64,
     /// Calls to the store that failed, by when they are made again.
     later: BTreeMap<(Duration, CallId), StoreCall>,
+    /// How many of these are releases, by session.
+    releases: HashMap<SessionId, usize>,
 }
 
 impl Calls {
@@ -47,8 +50,26 @@ impl Calls {
     }
 
     fn make_at(&mut self, at: Duration, call: StoreCall) {
+        if call.release.is_some() {
+            *self.releases.entry(call.id.clone()).or_default() += 1;
+        }
         let id = self.next_id();
         self.later.insert((at, id), call);
+    }
+
+    /// A call that is due by now.
+    fn take_due(&mut self, now: Duration) -> Option<StoreCall> {
+        let first = self.later.first_entry();
+        let call = first.filter(|first| first.key().0 <= now)?.remove();
+        if call.release.is_some()
+            && let Entry::Occupied(mut count) = self.releases.entry(call.id.clone())
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        Some(call)
     }
 }
 
@@ -276,9 +297,8 @@ impl Core {
         let (until, rest) = call
             .release
             .unwrap_or((now.mono + self.lease_life(), RELEASE_RETRY_MIN));
-        let is_other = |other: &&StoreCall| other.release.is_some() && other.id == call.id;
-        let others = self.calls.later.values().filter(is_other);
-        if now.mono >= until || others.count() >= MAX_RELEASES {
+        let others = self.calls.releases.get(&call.id);
+        if now.mono >= until || others.is_some_and(|others| *others >= MAX_RELEASES) {
             return;
         }
         // A store that stands still may carry it out when nobody listens any more.
@@ -289,10 +309,7 @@ impl Core {
 
     /// Time passed: calls that are due.
     pub(super) fn on_time(&mut self, now: Now) {
-        while let Some(first) = self.calls.later.first_entry()
-            && first.key().0 <= now.mono
-        {
-            let call = first.remove();
+        while let Some(call) = self.calls.take_due(now.mono) {
             self.send_again(call);
         }
     }

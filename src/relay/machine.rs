@@ -13,7 +13,7 @@ use super::core::Core;
 use super::endpoints::{self, Endpoints};
 use super::entry::{Entry, Known, Parked};
 use super::timers::Timers;
-use super::{CallId, CookieEdit, Input, Output, Source, StreamId, Verdict};
+use super::{CLIENT_GONE, CallId, CookieEdit, Input, Output, Source, StreamId, Verdict};
 use crate::callout::CalloutResult;
 use crate::config::{Config, Endpoint};
 use crate::metrics::{CacheLookup, Metric};
@@ -320,8 +320,11 @@ impl Relay {
     }
 
     fn on_stream_gone(&mut self, now: Now, stream: StreamId) {
-        self.endpoints.on_gone(stream);
+        if self.endpoints.on_gone(stream) {
+            self.core.count(Metric::Request(CLIENT_GONE));
+        }
         if let Some(id) = self.waiting.remove(&stream) {
+            self.core.count(Metric::Request(CLIENT_GONE));
             self.with_entry(now, &id, |entry, _| {
                 entry.parked.retain(|parked| parked.stream != stream);
             });

@@ -144,12 +144,12 @@ impl Verdict {
         })
     }
 
-    /// All such words.
+    /// All such words, and those of requests without a verdict.
     pub fn words() -> impl Iterator<Item = &'static str> {
         let sources = Source::ALL.iter().map(|source| source.word());
         let problems = Problem::ALL.iter().map(|problem| problem.code());
         let endpoints = Endpoint::ALL.iter().map(|endpoint| endpoint.name());
-        let others = [PASS, LOGIN_REFUSED, PROXY_ERROR];
+        let others = [PASS, LOGIN_REFUSED, CLIENT_GONE, PROXY_ERROR];
         sources.chain(problems).chain(endpoints).chain(others)
     }
 }
@@ -158,6 +158,8 @@ impl Verdict {
 const PASS: &str = "pass";
 /// A login whose refusal was passed on.
 const LOGIN_REFUSED: &str = "login_refused";
+/// A request that was held when its client left, or when the host gave it up.
+const CLIENT_GONE: &str = "client_gone";
 /// The word where the shell refuses a request by itself, because the host would
 /// not do its part.
 pub const PROXY_ERROR: &str = "proxy_error";

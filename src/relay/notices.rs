@@ -2,7 +2,8 @@
 //! must not fill the disk.
 //!
 //! A line is a sentence, then what a program looks for: `…; session=1f2e3d4c
-//! event=refresh_failed request_id=…`.
+//! event=refresh_failed request_id=… left_out=3`; the last says how many like it
+//! there were since the one before, and had no line.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(super) enum Subject {
     WritebackDelayed,
     SessionEnded,
     SessionLost,
+    LoggedOut,
     CutOff,
     RevocationFailed,
     LoginFailed,
@@ -40,7 +42,11 @@ impl Subject {
     /// How many lines it may write within an interval.
     fn lines(self) -> u32 {
         match self {
-            Self::OutcomeUnknown | Self::SessionEnded | Self::SessionLost | Self::CutOff => ENDS,
+            Self::OutcomeUnknown
+            | Self::SessionEnded
+            | Self::SessionLost
+            | Self::LoggedOut
+            | Self::CutOff => ENDS,
             Self::ForeignAnswer | Self::RefreshFailed => FAILURES,
             _ => 1,
         }
@@ -58,6 +64,7 @@ impl Subject {
             Self::WritebackDelayed => "writeback_delayed",
             Self::SessionEnded => "session_ended",
             Self::SessionLost => "session_lost",
+            Self::LoggedOut => "session_logged_out",
             Self::CutOff => "refresh_cut_off",
             Self::RevocationFailed => "revocation_failed",
             Self::LoginFailed => "login_failed",
@@ -117,7 +124,7 @@ impl Notices {
         match std::mem::take(&mut tally.suppressed) {
             0 => {}
             count => {
-                let _ = write!(line, " ({count} more like this since the last line)");
+                let _ = write!(line, " left_out={count}");
             }
         }
         Some(line)
@@ -142,7 +149,7 @@ mod tests {
             lines,
             [
                 "no; event=revocation_failed",
-                "no; event=revocation_failed (2 more like this since the last line)",
+                "no; event=revocation_failed left_out=2",
             ]
         );
     }

@@ -1,6 +1,11 @@
 //! A host that does not do its part: nothing panics (a panic within an
 //! `extern "C"` function ends the test run), and nothing passes that must not.
 
+use std::time::Duration;
+
+use token_relay::filter::set_clocks;
+use token_relay::time::Now;
+
 use crate::host::{self, HOST};
 use crate::peers::*;
 
@@ -126,4 +131,27 @@ fn a_held_request_that_cannot_be_changed_is_answered_503() {
     let reply = stream.reply.expect("an answer");
     assert_eq!(reply.status, 503);
     assert_eq!(reply.details, "token_relay{proxy_error}");
+}
+
+#[test]
+fn a_host_that_changes_no_request_is_complained_of_once_a_second() {
+    let root = start();
+    refuse("get_header_map_pairs");
+    let complaints = || {
+        let errors = lines(ERROR);
+        let about = errors
+            .iter()
+            .filter(|line| line.ends_with("; event=proxy_error"));
+        about.count()
+    };
+    for (ms, expected) in [(0, 1), (10, 1), (999, 1), (1000, 2)] {
+        set_clocks(Now {
+            unix: Duration::from_secs(1_800_000_000),
+            mono: Duration::from_millis(5000 + ms),
+        });
+        let id = get_as(root, ALICE);
+        let reply = host::stream(id).reply.expect("an answer");
+        assert_eq!(reply.details, "token_relay{proxy_error}");
+        assert_eq!(complaints(), expected, "after {ms} ms");
+    }
 }

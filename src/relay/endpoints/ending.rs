@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use log::Level;
 use serde_json::Value;
 
 use super::answers;
@@ -14,6 +15,7 @@ use crate::metrics::Metric;
 use crate::redacted::Redacted;
 use crate::relay::calls::Event;
 use crate::relay::core::Core;
+use crate::relay::notices::Subject;
 use crate::reply::Problem;
 use crate::session::SessionId;
 use crate::store::{Command, StoreAnswer};
@@ -136,6 +138,8 @@ impl Endpoints {
             }
             Ok(StoreAnswer::Deleted) => {
                 core.count(Metric::SessionsLoggedOut);
+                let text = "a session was ended by a logout, or by the login that replaced it";
+                core.tell_of(now, Level::Info, Subject::LoggedOut, &ending.current, text);
                 None
             }
             Ok(StoreAnswer::Gone) => None,

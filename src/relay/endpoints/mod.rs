@@ -222,19 +222,20 @@ impl Endpoints {
         self.go_on(core, id, visit, next);
     }
 
-    /// A client left.
-    pub(super) fn on_gone(&mut self, stream: StreamId) {
+    /// A client left; whether it waited for an answer here.
+    pub(super) fn on_gone(&mut self, stream: StreamId) -> bool {
         let Some(id) = self.streams.get(&stream).copied() else {
-            return;
+            return false;
         };
         let Some(mut visit) = self.remove(id) else {
-            return;
+            return false;
         };
-        if matches!(visit.step, Step::Body(_)) {
-            return; // nothing has begun
+        // Without its body nothing has begun.
+        if !matches!(visit.step, Step::Body(_)) {
+            visit.stream = None;
+            self.visits.insert(id, visit);
         }
-        visit.stream = None;
-        self.visits.insert(id, visit);
+        true
     }
 
     /// Time passed: bodies that did not come.

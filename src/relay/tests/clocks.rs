@@ -58,6 +58,23 @@ fn no_session_refreshes_more_often_than_once_a_second() {
 }
 
 #[test]
+fn a_stale_token_of_another_writer_is_refreshed_when_the_second_is_over() {
+    let mut world = World::with(1, |config| config.cache.max_age = ms(1));
+    let alice = world.log_in_expired("alice");
+    assert_eq!(world.ask_and_wait(0, &alice), "refreshed");
+    world.run_for(ms(100));
+    world.rewrite(&alice, |record| {
+        record["access"] = "another-stale-token".into();
+        record["access_exp"] = 1.into();
+    });
+    assert_eq!(world.ask_and_wait(0, &alice), "refreshed");
+    let calls = world.made(Target::Refresh);
+    assert_eq!(calls.len(), 2);
+    assert!(calls[1].at - calls[0].at >= s(1));
+    world.finish();
+}
+
+#[test]
 fn a_system_clock_that_jumps_keeps_no_request_waiting() {
     let mut world = World::new(1);
     let alice = world.log_in_expired("alice");

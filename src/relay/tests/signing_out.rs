@@ -1,5 +1,6 @@
 //! Section 7: logout and session.
 
+use log::Level;
 use serde_json::{Value, json};
 
 use super::harness::*;
@@ -33,6 +34,7 @@ fn a_logout_removes_the_record_revokes_the_token_and_takes_the_cookie() {
     world.finish();
     assert_eq!(world.issuer.revoked, [refresh]);
     assert_eq!(world.count(Metric::SessionsLoggedOut), 1);
+    assert!(world.logged(Level::Info, "event=session_logged_out"));
 }
 
 #[test]
@@ -203,6 +205,7 @@ fn a_logout_goes_on_when_its_client_leaves() {
     let alice = world.log_in("alice");
     let stream = world.send(0, &logout().of(&alice));
     world.leave(stream);
+    assert_eq!(world.count(Metric::Request("client_gone")), 1);
     world.finish();
     assert!(!world.has_record(&alice));
     assert_eq!(world.issuer.live_refresh_tokens(), 0);

@@ -2,6 +2,7 @@
 //! client started goes on when it leaves.
 
 use super::harness::*;
+use crate::metrics::Metric;
 
 #[test]
 fn a_request_is_held_for_refresh_wait_and_the_refresh_goes_on() {
@@ -96,6 +97,7 @@ fn the_others_are_served_when_one_client_leaves() {
     let words = world.outcomes(&streams);
     let expected = ["waiting", "refreshed", "refreshed", "waiting", "refreshed"];
     assert_eq!(words, expected);
+    assert_eq!(world.count(Metric::Request("client_gone")), 2);
     world.finish();
 }
 
