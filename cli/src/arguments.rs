@@ -4,7 +4,7 @@
 use lexopt::prelude::*;
 
 use crate::check::Lifetimes;
-use crate::cookie::Settings;
+use crate::cookie::{NO_NAME, Settings, Variable};
 use crate::duration;
 
 /// What is asked.
@@ -30,7 +30,8 @@ token-relay: checks configurations of the Token Relay filter, and tells why a co
       --refresh-token-lifetime TIME       how long that lives at Django (default: 1d)
 
   token-relay inspect-cookie [options]    reads a Cookie header, name=value or a value alone from
-                                          standard input, and secrets from the environment
+                                          standard input (a long one from a file: < cookie.txt), and
+                                          secrets from the environment
       --config FILE                       takes format, secrets, claim, names and key from a file
       --secret-env NAME                   variable with a secret, newest first (default: AUTH_SECRET)
       --cookie-name NAME                  a name to look for (default: those of NextAuth)
@@ -40,7 +41,8 @@ token-relay: checks configurations of the Token Relay filter, and tells why a co
   token-relay schema                      prints the JSON Schema of the configuration
   token-relay --help | --version
 
-Exit code: 0 all is well (or a session was found), 1 mistakes (or none), 2 the question was not understood.
+Exit code: 0 all is well (or a session was found), 1 mistakes (or none), 2 the question was not understood,
+or a file cannot be read.
 ";
 
 /// Reads the arguments of this process.
@@ -109,7 +111,12 @@ fn inspect(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     while let Some(argument) = parser.next()? {
         match argument {
             Long("config") => settings.config = Some(parser.value()?.string()?),
-            Long("secret-env") => settings.secrets.push(parser.value()?.string()?),
+            Long("secret-env") => {
+                // Read here, because an error of `string` quotes what is no text.
+                let given = parser.value()?;
+                let given = given.to_str().ok_or(NO_NAME)?;
+                settings.secrets.push(Variable::of_option(given)?);
+            }
             Long("cookie-name") => settings.names.push(parser.value()?.string()?),
             Long("claim") => settings.claim = Some(parser.value()?.string()?),
             Long("opaque") => settings.opaque = true,

@@ -7,7 +7,6 @@ mod input;
 mod settings;
 mod times;
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime};
 
 use token_relay::session::Lookup;
@@ -19,15 +18,12 @@ use crate::check::plain;
 use crate::style::Style;
 
 use settings::Known;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{NO_NAME, Settings, Variable};
 
 /// What to print, and whether there is a session.
 pub(crate) fn inspect(settings: &Settings, style: Style) -> Result<(String, bool), String> {
     let known = settings.known()?;
-    if std::io::stdin().is_terminal() {
-        eprintln!("Paste the Cookie header or the cookie, then Enter and Ctrl-D:");
-    }
-    let input = input::cookie(&crate::files::read("-")?, &known.session.cookies)?;
+    let input = input::cookie(&input::read()?, &known.session.cookies)?;
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_err(|_| "this machine's clock stands before 1970".to_owned())?;
@@ -155,10 +151,7 @@ impl Page<'_> {
 
     fn seal(&self, seal: &Seal) -> String {
         match seal {
-            Seal::WrongSecret => format!(
-                "made with another secret than {}",
-                self.known.labels.join(", ")
-            ),
+            Seal::WrongSecret => format!("made with another secret than {}", self.known.secrets()),
             Seal::OtherName(secret, name) => format!(
                 "the secret is right ({}), but it was made for a cookie named {}, and the name is part of the key",
                 self.known.label(*secret),

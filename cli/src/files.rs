@@ -15,9 +15,11 @@ pub(crate) struct Report {
     pub(crate) plugins: usize,
     pub(crate) mistakes: usize,
     pub(crate) warnings: usize,
+    /// How many files could not be read.
+    pub(crate) unreadable: usize,
 }
 
-/// Reads a file, or standard input for `-`.
+/// Reads a file, or standard input for `-`; why it cannot comes without the name.
 pub(crate) fn read(name: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let result = if name == "-" {
@@ -25,15 +27,26 @@ pub(crate) fn read(name: &str) -> Result<String, String> {
     } else {
         std::fs::read(name).map(|read| bytes = read)
     };
-    result.map_err(|error| format!("{name} cannot be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|_| format!("{name} is no text in UTF-8"))
+    result.map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "no text in UTF-8".to_owned())
 }
 
 impl Report {
-    /// Checks one file and writes about it.
-    pub(crate) fn file(&mut self, name: &str, text: &str, lifetimes: Lifetimes, style: Style) {
+    /// Checks one file, or standard input for `-`, and writes about it.
+    pub(crate) fn file(&mut self, name: &str, lifetimes: Lifetimes, style: Style) {
         let shown = if name == "-" { "standard input" } else { name };
         self.line(&style.bold(shown));
+        match read(name) {
+            Ok(text) => self.content(&text, lifetimes, style),
+            Err(why) => {
+                self.unreadable += 1;
+                let mark = style.red("unreadable");
+                self.line(&format!("  {mark}  {why}"));
+            }
+        }
+    }
+
+    fn content(&mut self, text: &str, lifetimes: Lifetimes, style: Style) {
         let before = self.plugins;
         match yaml::documents(text) {
             Ok(documents) => {
@@ -145,7 +158,13 @@ impl Report {
     pub(crate) fn summary(&mut self, files: usize, style: Style) {
         let plugins = several(self.plugins, "configuration");
         let files = several(files, "file");
+        let unreadable = several(self.unreadable, "file");
         let verdict = match (self.plugins, self.mistakes, self.warnings) {
+            (_, 0, 0) if self.unreadable > 0 => style.red(&format!("{unreadable} unreadable")),
+            (_, mistakes, warnings) if self.unreadable > 0 => style.red(&format!(
+                "{}, {unreadable} unreadable",
+                counted(mistakes, warnings)
+            )),
             (0, 0, _) => {
                 style.red("no Token Relay found, see docs/operations.md for what is looked for")
             }

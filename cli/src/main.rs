@@ -44,23 +44,42 @@ const BAD: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let result = arguments::read().and_then(run);
+    let result = arguments::read().map_err(Problem::from).and_then(run);
     let code = match result {
         Ok((text, code)) => {
-            // A reader that has gone away is no reason to fail.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            print(&text);
             code
         }
-        Err(problem) => {
-            eprintln!("token-relay: {problem}");
+        Err(Problem { text, why }) => {
+            print(&text);
+            eprintln!("token-relay: {why}");
             USAGE
         }
     };
     ExitCode::from(code)
 }
 
+fn print(text: &str) {
+    // A reader that has gone away is no reason to fail.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Why there is no whole answer.
+struct Problem {
+    /// The part that there is.
+    text: String,
+    why: String,
+}
+
+impl From<String> for Problem {
+    fn from(why: String) -> Self {
+        let text = String::new();
+        Self { text, why }
+    }
+}
+
 /// What to print, and the exit code.
-fn run(command: Command) -> Result<(String, u8), String> {
+fn run(command: Command) -> Result<(String, u8), Problem> {
     let style = Style::of_stdout();
     match command {
         Command::Help => Ok((HELP.to_owned(), GOOD)),
@@ -69,9 +88,15 @@ fn run(command: Command) -> Result<(String, u8), String> {
         Command::Check { files, lifetimes } => {
             let mut report = Report::default();
             for name in &files {
-                report.file(name, &files::read(name)?, lifetimes, style);
+                report.file(name, lifetimes, style);
             }
             report.summary(files.len(), style);
+            if report.unreadable > 0 {
+                return Err(Problem {
+                    why: format!("{} of the files cannot be read", report.unreadable),
+                    text: report.text,
+                });
+            }
             let good = report.mistakes == 0 && report.plugins > 0;
             Ok((report.text, if good { GOOD } else { BAD }))
         }

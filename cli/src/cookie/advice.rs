@@ -63,7 +63,7 @@ fn about(outcome: &Outcome, known: &Known) -> String {
         Outcome::NoToken(_) => "See what sets this cookie: session.format must be what it is (opaque for strategy \"database\"), and nothing may change the value.".to_owned(),
         Outcome::Sealed(_, Seal::WrongSecret) => format!(
             "Compare {} here, at the proxy and in the application, to the byte (NextAuth also reads NEXTAUTH_SECRET, and its own option `secret`). An old secret goes behind the new one in session.secrets.",
-            known.labels.join(", ")
+            known.secrets()
         ),
         Outcome::Sealed(_, Seal::OtherName(_, name)) => format!(
             "Give the cookie back its name {}, or decode with the salt of its new name in NextAuth, too (cookies.sessionToken.name, and the same in session.cookies).",

@@ -1,5 +1,7 @@
 //! How to read a cookie: from a configuration of the relay, or from options.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 use token_relay::config::{Config, SessionConfig, SessionFormat};
 
@@ -11,17 +13,75 @@ use crate::yaml::{self, Node};
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) config: Option<String>,
-    pub(crate) secrets: Vec<String>,
+    pub(crate) secrets: Vec<Variable>,
     pub(crate) names: Vec<String>,
     pub(crate) claim: Option<String>,
     pub(crate) opaque: bool,
+}
+
+/// The name of a variable with a secret.
+pub(crate) struct Variable(String);
+
+impl Variable {
+    /// What `--secret-env` was given. What is no name is not quoted: it may be
+    /// the secret itself (`--secret-env "$AUTH_SECRET"`).
+    pub(crate) fn of_option(given: &str) -> Result<Self, &'static str> {
+        let begins = given.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if begins && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            Ok(Self(given.to_owned()))
+        } else {
+            Err(NO_NAME)
+        }
+    }
+}
+
+/// Why an argument of `--secret-env` is none.
+pub(crate) const NO_NAME: &str = "--secret-env takes the name of a variable (letters, digits and _), e.g. --secret-env AUTH_SECRET, and never the secret itself";
+
+/// What to call a secret.
+pub(super) enum Label {
+    /// A variable that the configuration names, or the default one.
+    Named(String),
+    /// A variable that an option names: printed only if there is such a variable.
+    Given(String),
+    /// The configuration holds it; which one of them, from 1.
+    Held(usize),
+}
+
+impl Label {
+    /// Why the secret is not there, if it is not.
+    fn missing(&self) -> Option<String> {
+        let (variable, shown) = match self {
+            Self::Named(name) => (name, plain(name)),
+            // It looks like a name, and may be a secret all the same.
+            Self::Given(name) => (name, "that --secret-env names".to_owned()),
+            Self::Held(_) => return None,
+        };
+        environment(variable).is_none().then(|| {
+            format!("the variable {shown} is not set here: export it, with the value that the proxy has (and the application)")
+        })
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) | Self::Given(name) => formatter.write_str(&plain(name)),
+            Self::Held(which) => write!(formatter, "secret {which} of the configuration"),
+        }
+    }
+}
+
+/// A variable of this process that is not empty.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// What follows from them.
 pub(super) struct Known {
     pub(super) session: SessionConfig,
     /// What to call the secrets, in their order.
-    pub(super) labels: Vec<String>,
+    pub(super) labels: Vec<Label>,
     /// The Redis key before and behind the id.
     pub(super) key: (String, String),
     pub(super) hash_id: bool,
@@ -31,8 +91,14 @@ pub(super) struct Known {
 
 impl Known {
     /// What to call a secret.
-    pub(super) fn label(&self, index: usize) -> &str {
-        self.labels.get(index).map_or("a secret", String::as_str)
+    pub(super) fn label(&self, index: usize) -> String {
+        let label = self.labels.get(index).map(Label::to_string);
+        label.unwrap_or_else(|| "a secret".to_owned())
+    }
+
+    /// What to call all of them.
+    pub(super) fn secrets(&self) -> String {
+        joined(&self.labels)
     }
 }
 
@@ -47,7 +113,8 @@ impl Settings {
         {
             return Err("--config says it all; leave the other options out".to_owned());
         }
-        let content = crate::files::read(file)?;
+        let content = crate::files::read(file)
+            .map_err(|why| format!("{} cannot be read: {why}", plain(file)))?;
         let documents = yaml::documents(&content)
             .map_err(|broken| format!("{file}, line {}: {}", broken.line, broken.why))?;
         let whole = (documents.len() == 1).then_some(content.as_str());
@@ -63,17 +130,23 @@ impl Settings {
     }
 
     /// A configuration that has what the options say.
-    fn stand_in(&self) -> (Value, Vec<String>) {
-        let default = ["AUTH_SECRET".to_owned()];
-        let names = if self.secrets.is_empty() {
-            &default[..]
+    fn stand_in(&self) -> (Value, Vec<Label>) {
+        let labels: Vec<Label> = if self.opaque {
+            Vec::new()
+        } else if self.secrets.is_empty() {
+            vec![Label::Named("AUTH_SECRET".to_owned())]
         } else {
-            &self.secrets
+            let given = self.secrets.iter();
+            given.map(|one| Label::Given(one.0.clone())).collect()
         };
         let session = if self.opaque {
             json!({"format": "opaque", "cookies": self.names})
         } else {
-            let secrets: Vec<Value> = names.iter().map(|name| json!({"env": name})).collect();
+            let name = |label: &Label| match label {
+                Label::Named(name) | Label::Given(name) => Some(json!({"env": name})),
+                Label::Held(_) => None,
+            };
+            let secrets: Vec<Value> = labels.iter().filter_map(name).collect();
             json!({
                 "secrets": secrets,
                 "claim": self.claim.as_deref().unwrap_or("sid"),
@@ -86,17 +159,12 @@ impl Settings {
             "issuer": {"cluster": "django", "authority": "localhost"},
             "routes": [{"prefix": "/", "session": "required"}],
         });
-        let labels = if self.opaque {
-            Vec::new()
-        } else {
-            names.to_vec()
-        };
         (configuration, labels)
     }
 }
 
 /// What the secrets of a configuration are called.
-fn labels(plugin: &Plugin<'_>) -> Vec<String> {
+fn labels(plugin: &Plugin<'_>) -> Vec<Label> {
     let Some(tree) = tree(&plugin.given) else {
         return Vec::new();
     };
@@ -104,28 +172,23 @@ fn labels(plugin: &Plugin<'_>) -> Vec<String> {
         .at(&["session", "secrets"])
         .map_or(&[][..], Node::items);
     let label = |(index, secret): (usize, &Node)| match secret.text_at(&["env"]) {
-        Some(name) => name.to_owned(),
-        None => format!("secret {} of the configuration", index + 1),
+        Some(name) => Label::Named(name.to_owned()),
+        None => Label::Held(index + 1),
     };
     secrets.iter().enumerate().map(label).collect()
 }
 
-fn known(configuration: &str, labels: Vec<String>, from: &str) -> Result<Known, String> {
-    let env = |name: &str| std::env::var(name).ok();
-    for name in &labels {
-        if !name.contains(' ') && env(name).is_none_or(|value| value.is_empty()) {
-            return Err(format!(
-                "the variable {} is not set here: export it, with the value that the proxy has (and the application)",
-                plain(name)
-            ));
-        }
+fn joined(labels: &[Label]) -> String {
+    let labels: Vec<String> = labels.iter().map(Label::to_string).collect();
+    labels.join(", ")
+}
+
+fn known(configuration: &str, labels: Vec<Label>, from: &str) -> Result<Known, String> {
+    if let Some(why) = labels.iter().find_map(Label::missing) {
+        return Err(why);
     }
     // Other secrets of the configuration do not matter here.
-    let lookup = |name: &str| {
-        env(name)
-            .filter(|value| !value.is_empty())
-            .or(Some(PLACEHOLDER.to_owned()))
-    };
+    let lookup = |name: &str| environment(name).or(Some(PLACEHOLDER.to_owned()));
     let parsed = Config::parse(configuration.as_bytes(), &lookup).map_err(|mistakes| {
         let first = mistakes.first().map(ToString::to_string);
         format!("the settings have mistakes: {}", first.unwrap_or_default())
@@ -141,7 +204,7 @@ fn known(configuration: &str, labels: Vec<String>, from: &str) -> Result<Known, 
         SessionFormat::NextAuth { claim, .. } => format!(
             "{names}; format nextauth, claim {}, secrets {}{from}",
             plain(claim),
-            labels.join(", ")
+            joined(&labels)
         ),
     };
     let about_session = |warning: &String| warning.starts_with("session.");

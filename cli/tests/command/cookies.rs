@@ -221,3 +221,62 @@ fn without_a_secret_nothing_is_tried() {
     let run = run_with(&["inspect-cookie"], "", &[("AUTH_SECRET", "x")]).exits(2);
     assert!(run.err.contains("standard input is empty"), "{}", run.err);
 }
+
+#[test]
+fn a_secret_in_the_place_of_its_name_is_not_printed() {
+    // As `--secret-env "$AUTH_SECRET"` gives it; the last two might be names.
+    for secret in [
+        "",
+        "kJ8s+Q0a/Z==",
+        "kJ8s Q0aZ",
+        "8kJsQ0aZ",
+        "kJ8s\u{e9}Q0aZ",
+        "kJ8sQ0aZ",
+        "_kJ8sQ0aZ",
+    ] {
+        let arguments = ["inspect-cookie", "--secret-env", secret];
+        let run = run_with(&arguments, "a=b", &[("AUTH_SECRET", secret)]).exits(2);
+        let printed = format!("{}{}", run.out, run.err);
+        assert!(printed.contains("--secret-env"), "{printed}");
+        assert!(!printed.contains("kJ8s"), "{printed}");
+        assert!(!printed.contains("Q0aZ"), "{printed}");
+    }
+}
+
+#[test]
+fn a_variable_of_a_configuration_is_looked_for_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    let file = file.to_str().unwrap();
+    let configuration = |secret: &str| {
+        format!(
+            "session: {{secrets: [{secret}]}}\nissuer: {{cluster: a, authority: b}}\n\
+             store: {{cluster: a}}\nroutes: [{{prefix: /, session: required}}]\n"
+        )
+    };
+    std::fs::write(file, configuration("{env: THE SECRET}")).unwrap();
+    let run = run_with(&["inspect-cookie", "--config", file], "a=b", &[]).exits(2);
+    assert!(run.err.contains("THE SECRET is not set"), "{}", run.err);
+
+    let value = "{value: 0123456789abcdef0123456789abcdef}";
+    std::fs::write(file, configuration(value)).unwrap();
+    run_with(&["inspect-cookie", "--config", file], "a=b", &[])
+        .exits(1)
+        .says("secrets secret 1 of the configuration");
+}
+
+#[test]
+fn a_header_over_several_lines_is_one_header() {
+    let vector = vector("v5: two chunks");
+    let header = vector.header();
+    let lines: Vec<String> = header
+        .as_bytes()
+        .chunks(76)
+        .map(|line| String::from_utf8(line.to_vec()).unwrap())
+        .collect();
+    let lines = lines.join("\n");
+    vector
+        .inspect(&format!("Cookie: theme=dark;\n{lines}\n"), &[])
+        .exits(0)
+        .says("decision    session ");
+}

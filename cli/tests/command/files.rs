@@ -50,13 +50,44 @@ fn what_is_no_yaml_is_a_mistake_with_its_line() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_does_not_keep_the_others_from_being_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (good, wrong) = (path("good.yaml"), path("wrong.yaml"));
+    let (latin, directory) = (path("latin.yaml"), path("directory"));
+    std::fs::write(&good, GOOD).unwrap();
+    std::fs::write(&wrong, GOOD.replace("/,", "api,")).unwrap();
+    std::fs::write(&latin, b"title: caf\xe9\n").unwrap();
+    std::fs::create_dir(&directory).unwrap();
+
+    let files = ["check", &good, &directory, "/no/such/file", &latin, &wrong];
+    let run = run_with(&files, "", &[]).exits(2);
+    run.says(&format!("{good}\n  configuration, line 2: ok"))
+        .says(&format!("{directory}\n  unreadable  Is a directory"))
+        .says("/no/such/file\n  unreadable  No such file")
+        .says(&format!("{latin}\n  unreadable  no text in UTF-8"))
+        .says("line 5  routes[0].prefix: found \"api\"")
+        .says("2 configurations in 5 files: 1 mistake, 3 files unreadable");
+    assert!(
+        run.err
+            .starts_with("token-relay: 3 of the files cannot be read"),
+        "{}",
+        run.err
+    );
+
+    let run = run_with(&["check", &directory], "", &[]).exits(2);
+    run.says("0 configurations in 1 file: 1 file unreadable");
+    let run = run_with(&["check", &good, &directory], "", &[]).exits(2);
+    run.says("1 configuration in 2 files: 1 file unreadable");
+}
+
+#[test]
 fn a_question_that_is_not_understood_exits_2() {
     for arguments in [
         &[][..],
         &["chek"],
         &["check"],
         &["check", "--no-such-option", "-"],
-        &["check", "/no/such/file"],
         &["check", "--nextauth-max-age", "long", "-"],
         &["schema", "x"],
         &["inspect-cookie", "--config", "/no/such/file"],

@@ -17,3 +17,4 @@ mod envoy;
 mod files;
 mod kubernetes;
 mod lifetimes;
+mod terminal;

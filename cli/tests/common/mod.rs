@@ -1,7 +1,7 @@
 //! Runs the command.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// What a run printed, and its exit code.
 #[derive(Debug)]
@@ -11,22 +11,34 @@ pub struct Run {
     pub code: i32,
 }
 
-/// Runs it with these variables and nothing else in its environment.
+/// Runs it with this on its standard input.
 pub fn run_with(arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_token-relay"))
-        .args(arguments)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .env_clear()
-        .envs(env.iter().copied())
+    let mut child = command(arguments, env)
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
         .spawn()
         .expect("the command starts");
     let mut stdin = child.stdin.take().expect("piped");
     // It may end without having read everything.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
+    ended(child)
+}
+
+/// The command with these variables and nothing else in its environment.
+pub fn command(arguments: &[&str], env: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_token-relay"));
+    command
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .env_clear()
+        .envs(env.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Waits for its end.
+pub fn ended(child: Child) -> Run {
     let output = child.wait_with_output().expect("the command ends");
     Run {
         out: String::from_utf8(output.stdout).expect("text"),
