@@ -30,7 +30,9 @@ USERS = 16
 #: monitoring/prometheus/tests.yaml.
 SEEN = {
     "TokenRelayStoreUnavailable",
+    "TokenRelayStoreUnavailableForSome",
     "TokenRelayIssuerUnavailable",
+    "TokenRelayIssuerUnavailableForSome",
     "TokenRelayMisconfigured",
     "TokenRelayRecordsInvalid",
     "TokenRelayAnswersLost",
