@@ -23,14 +23,16 @@ from monitoring.prometheus_server import RULES, Prometheus, QueryError, dashboar
 
 DASHBOARD = ROOT / "monitoring" / "grafana" / "dashboard.json"
 PLOTS = ROOT / "docs" / "monitoring"
-USERS = 16
+USERS = 24
 
 #: The alerts whose cause is made here: they must have seen it. The others need what cannot be made
 #: to happen at will (a crash, a gateway that mixes up answers) or takes ten minutes to be seen:
 #: monitoring/prometheus/tests.yaml.
 SEEN = {
     "TokenRelayStoreUnavailable",
+    "TokenRelayStoreUnavailableForSome",
     "TokenRelayIssuerUnavailable",
+    "TokenRelayIssuerUnavailableForSome",
     "TokenRelayMisconfigured",
     "TokenRelayRecordsInvalid",
     "TokenRelayAnswersLost",

@@ -112,12 +112,12 @@ def happen(
     share = seconds / len(faults)
     happened = []
     for fault in faults:
-        time.sleep(share * 0.35)
+        time.sleep(share * 0.25)
         say(fault.name)
         begun = time.time()
         mend = fault.begin()
-        time.sleep(share * 0.3)
+        time.sleep(share * 0.5)
         mend()
         happened.append((fault.name, begun, time.time()))
-        time.sleep(share * 0.35)
+        time.sleep(share * 0.25)
     return happened

@@ -77,6 +77,14 @@ fn envoy_gateways_metrics_have_the_shipped_labels() {
 }
 
 #[test]
+fn the_single_page_applications_metrics_have_the_shipped_labels() {
+    let file = files::root().join("examples/spa/envoy.yaml");
+    let theirs = files::documents(&file, &files::text(&file)).remove(0).value;
+    assert!(theirs["stats_config"].is_object());
+    assert_eq!(theirs["stats_config"], shipped()["stats_config"]);
+}
+
+#[test]
 fn the_limits_of_the_gateways_are_the_shipped_ones() {
     let mut ours = shipped();
     let manager = envoy::connection_manager(&mut ours).clone();
