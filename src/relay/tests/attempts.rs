@@ -1,5 +1,7 @@
 //! Section 6.8: what is known of an attempt whose end nobody told.
 
+use std::collections::HashSet;
+
 use log::Level;
 
 use super::harness::*;
@@ -195,6 +197,9 @@ fn a_store_that_reads_and_does_not_write_is_not_flooded_with_releases() {
     world.run_for(s(20));
     let releases = world.made(Target::Release).len();
     assert!(releases < 40, "{releases} in 20 s");
+    let owners = world.made(Target::Release).into_iter();
+    let owners: HashSet<_> = owners.map(|made| made.owner.clone()).collect();
+    assert!(owners.len() >= 4, "of these many attempts: {}", owners.len());
     world.end_outage();
     world.finish();
 }
