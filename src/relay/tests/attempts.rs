@@ -199,7 +199,11 @@ fn a_store_that_reads_and_does_not_write_is_not_flooded_with_releases() {
     assert!(releases < 40, "{releases} in 20 s");
     let owners = world.made(Target::Release).into_iter();
     let owners: HashSet<_> = owners.map(|made| made.owner.clone()).collect();
-    assert!(owners.len() >= 4, "of these many attempts: {}", owners.len());
+    assert!(
+        owners.len() >= 4,
+        "of these many attempts: {}",
+        owners.len()
+    );
     world.end_outage();
     world.finish();
 }
