@@ -30,6 +30,8 @@ const TOLD: usize = 20;
 #[derive(Default)]
 pub struct Load {
     pub over: AtomicBool,
+    /// Nobody asks for anything meanwhile.
+    pub rests: AtomicBool,
     pub requests: AtomicU64,
     pub strangers: AtomicU64,
     wrong: Mutex<Vec<String>>,
@@ -42,6 +44,9 @@ impl Load {
         let mut below = |n: usize| usize::try_from(dice.next_u32()).expect("64 bits") % n;
         while !self.over.load(Ordering::Relaxed) {
             thread::sleep(PAUSE);
+            if self.rests.load(Ordering::Relaxed) {
+                continue;
+            }
             let session = &sessions[below(sessions.len())];
             let envoy = below(stack.envoys.len());
             if below(10) == 0 {

@@ -57,6 +57,9 @@ const ACCESS: u32 = 300;
 /// Shorter runs say nothing about growth.
 const LONG: Duration = Duration::from_secs(300);
 
+/// Longer than any connection is kept that nobody uses.
+const REST: Duration = Duration::from_secs(5);
+
 /// How much anything may grow, in percent per hour.
 const FLAT: f64 = 1.0;
 
@@ -85,7 +88,7 @@ fn nothing_grows() {
                 move || load.run(stack, sessions, number as u64)
             });
         }
-        let result = watch(&stack, length);
+        let result = watch(&stack, &load, length);
         load.over.store(true, Ordering::Relaxed);
         result
     });
@@ -101,24 +104,29 @@ fn nothing_grows() {
     if length >= LONG {
         assert!(reloads >= 10, "a new configuration every minute: {reloads}");
         for (what, series) in trend.series() {
-            let growth = percent_per_hour(&series.floor());
+            let growth = percent_per_hour(series.second_half_at_rest());
             assert!(growth < FLAT, "{what} grows by {growth:.2} % per hour");
         }
     }
     everybody_is_logged_in(&stack, &sessions);
 }
 
-/// Takes samples and changes the configuration until the time is over; gives how often
-/// it was changed.
-fn watch(stack: &Stack, length: Duration) -> (Trend, u64) {
+/// Takes samples and changes the configuration, after a rest, until the time is over;
+/// gives how often it was changed.
+fn watch(stack: &Stack, load: &Load, length: Duration) -> (Trend, u64) {
     let began = Instant::now();
     // At least ten within a run.
     let between = (length / 12).min(Duration::from_secs(60));
+    let rest = REST.min(between / 4);
     let mut trend = Trend::new(ENVOYS);
     let mut reloads = 0;
     while began.elapsed() < length {
-        trend.sample(stack, began.elapsed());
+        trend.sample(stack, began.elapsed(), false);
         if began.elapsed() >= between * u32::try_from(reloads + 1).expect("few") {
+            load.rests.store(true, Ordering::Relaxed);
+            thread::sleep(rest);
+            trend.sample(stack, began.elapsed(), true);
+            load.rests.store(false, Ordering::Relaxed);
             reloads += 1;
             for envoy in &stack.envoys {
                 envoy.reconfigure(|plugin| {
@@ -141,7 +149,7 @@ fn report(stack: &Stack, load: &Load, trend: &Trend, reloads: u64, length: Durat
         load.strangers.load(Ordering::Relaxed),
         stack.counted("refresh.calls", "accepted"),
     );
-    println!("| second half | smallest | median | largest | growth, % per hour |");
+    println!("| second half | smallest | median | largest | growth at rest, % per hour |");
     println!("|---|---|---|---|---|");
     for (what, series) in trend.series() {
         let half = series.second_half();
@@ -152,7 +160,7 @@ fn report(stack: &Stack, load: &Load, trend: &Trend, reloads: u64, length: Durat
         else {
             continue;
         };
-        let growth = percent_per_hour(&series.floor());
+        let growth = percent_per_hour(series.second_half_at_rest());
         println!("| {what} | {first} | {middle} | {last} | {growth:.2} |");
     }
 }

@@ -6,25 +6,30 @@ use crate::stack::Stack;
 
 /// Values by the time in seconds at which they were seen.
 #[derive(Default)]
-pub struct Series(Vec<(f64, f64)>);
-
-/// A half is looked at in so many pieces.
-const PIECES: usize = 20;
+pub struct Series {
+    all: Vec<(f64, f64)>,
+    /// Seen while nobody asked for anything: what leaks is in them, what comes and goes
+    /// with the load is not.
+    at_rest: Vec<(f64, f64)>,
+}
 
 impl Series {
     /// Without the start, in which caches fill.
     pub fn second_half(&self) -> &[(f64, f64)] {
-        &self.0[self.0.len() / 2..]
+        &self.all[self.all.len() / 2..]
     }
 
-    /// The smallest value of each piece of the second half: what is left when the load lets
-    /// go for a moment. What leaks is in it; what comes and goes with the load is not.
-    pub fn floor(&self) -> Vec<(f64, f64)> {
-        let half = self.second_half();
-        let pieces = half.chunks(half.len().div_ceil(PIECES).max(1));
-        pieces
-            .filter_map(|piece| piece.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)))
-            .collect()
+    /// The same of those at rest.
+    pub fn second_half_at_rest(&self) -> &[(f64, f64)] {
+        &self.at_rest[self.at_rest.len() / 2..]
+    }
+
+    fn see(&mut self, at: Duration, value: f64, rests: bool) {
+        let point = (at.as_secs_f64(), value);
+        self.all.push(point);
+        if rests {
+            self.at_rest.push(point);
+        }
     }
 }
 
@@ -45,15 +50,15 @@ impl Trend {
         }
     }
 
-    pub fn sample(&mut self, stack: &Stack, at: Duration) {
-        let at = at.as_secs_f64();
+    /// `rests`: nobody has asked for anything for a while.
+    pub fn sample(&mut self, stack: &Stack, at: Duration, rests: bool) {
         for (number, envoy) in stack.envoys.iter().enumerate() {
             let memory = envoy.part.memory().expect("a running Envoy");
             let descriptors = envoy.part.descriptors().expect("a running Envoy");
             let waiting = envoy.stat("wasmcustom.token_relay.requests_waiting");
-            self.memory[number].0.push((at, memory as f64));
-            self.descriptors[number].0.push((at, descriptors as f64));
-            self.waiting[number].0.push((at, waiting as f64));
+            self.memory[number].see(at, memory as f64, rests);
+            self.descriptors[number].see(at, descriptors as f64, rests);
+            self.waiting[number].see(at, waiting as f64, rests);
         }
     }
 
