@@ -20,6 +20,7 @@ mod stack;
 
 mod agreement;
 mod configurations;
+mod ecds;
 mod files;
 mod kustomize;
 mod plugins;
