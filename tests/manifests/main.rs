@@ -21,6 +21,7 @@ mod stack;
 mod agreement;
 mod configurations;
 mod ecds;
+mod egress;
 mod files;
 mod kustomize;
 mod plugins;
