@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::load::{self, LEASE, Load, Ms, Seen, now};
 use crate::losses;
@@ -22,6 +22,10 @@ const TOKEN_SECONDS: u32 = 6;
 /// noticed: for so long after a kill there may be 503s.
 const OUTAGE: Ms = 15_000;
 
+/// Longer than any election takes: reached only by a cluster that stays without
+/// this master.
+const PROMOTION: Duration = Duration::from_secs(30);
+
 fn stack_on(cluster: &Cluster) -> Stack {
     let stack = load::build(TOKEN_SECONDS).redis_cluster(cluster).start();
     assert_eq!(stack.redis.command(&["DBSIZE"]).int(), 0);
@@ -36,10 +40,29 @@ fn guests_of(load: &Load<'_>, cluster: &Cluster, node: usize) -> Vec<usize> {
 }
 
 fn wait_for_promotion(cluster: &Cluster, node: usize) {
+    let end = Instant::now() + PROMOTION;
     // Quickly: what the new master holds is read before anybody writes to it.
     while !cluster.is_master(node) {
+        if Instant::now() >= end {
+            panic!(
+                "node {node} is no master after {PROMOTION:?}; what the nodes say:\n{}",
+                views(cluster)
+            );
+        }
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// `CLUSTER NODES` of every node that answers: ids, addresses, roles and slots.
+fn views(cluster: &Cluster) -> String {
+    let nodes = cluster.nodes.iter().enumerate();
+    let views = nodes.map(|(index, node)| {
+        let said = node.try_command(&["CLUSTER", "NODES"]);
+        let said = said.and_then(Reply::text);
+        let said = said.unwrap_or_else(|| "no answer\n".to_owned());
+        format!("node {index}:\n{said}")
+    });
+    views.collect()
 }
 
 /// What a fail-over came to.

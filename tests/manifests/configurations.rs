@@ -159,7 +159,7 @@ fn the_stores_cluster_is_the_one_that_the_service_entry_makes() {
 }
 
 #[test]
-fn the_issuers_cluster_is_that_of_a_service_that_is_routed_to() {
+fn the_issuers_cluster_is_that_of_a_service_that_is_routed_to_or_of_the_same_pod() {
     let routes = files::only("envoy/istio/ingress", "VirtualService");
     let text = routes.value.to_string();
     for plugin in plugins::all().iter().filter(|p| p.by != By::EnvoyGateway) {
@@ -167,13 +167,50 @@ fn the_issuers_cluster_is_that_of_a_service_that_is_routed_to() {
         let authority = plugin.config["issuer"]["authority"].as_str();
         let authority = authority.expect("an authority");
         assert_eq!(port, 8000, "{}", plugin.place());
-        if direction == "inbound" {
-            assert_eq!(host, "", "{}", plugin.place());
-        } else {
-            assert_eq!(host, authority, "{}", plugin.place());
+        // Istio's inbound clusters have no endpoints: `requests::an_inbound_cluster…`.
+        assert_eq!(direction, "outbound", "{}", plugin.place());
+        if host != authority {
+            let beside = plugin.manifest.file.with_file_name("issuer.yaml");
+            let [entry, rule] = &files::documents(&beside, &files::text(&beside))[..] else {
+                panic!("{}: a ServiceEntry and its rule", beside.display());
+            };
+            assert_on_loopback(entry, rule, &host, port);
         }
         assert!(text.contains(authority), "{}", plugin.place());
     }
+}
+
+/// It is what a Sidecar's `localhost` would be: reached without leaving the pod.
+fn assert_on_loopback(entry: &Document, rule: &Document, host: &str, port: u64) {
+    let file = entry.file.display();
+    let (spec, policy) = (&entry.value["spec"], &rule.value["spec"]["trafficPolicy"]);
+    assert_eq!(
+        [entry.kind(), rule.kind()],
+        ["ServiceEntry", "DestinationRule"]
+    );
+    assert_eq!(spec["hosts"], json!([host]), "{file}");
+    assert_eq!(spec["ports"][0]["number"], port, "{file}");
+    assert_eq!(spec["resolution"], "STATIC", "{file}");
+    assert_eq!(spec["location"], "MESH_EXTERNAL", "{file}");
+    assert_eq!(
+        spec["endpoints"],
+        json!([{"address": "127.0.0.1"}]),
+        "{file}"
+    );
+    assert_eq!(rule.value["spec"]["host"], host, "{file}");
+    assert_eq!(policy["tls"]["mode"], "DISABLE", "{file}");
+    for document in [entry, rule] {
+        assert_eq!(document.value["spec"]["exportTo"], json!(["."]), "{file}");
+    }
+}
+
+#[test]
+fn connections_to_django_end_before_gunicorn_ends_them() {
+    let pool = |folder: &str| {
+        let rule = files::only(folder, "DestinationRule");
+        rule.value["spec"]["trafficPolicy"]["connectionPool"].clone()
+    };
+    assert_eq!(pool("envoy/istio/sidecar"), pool("envoy/istio/ingress"));
 }
 
 #[test]

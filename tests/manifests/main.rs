@@ -20,6 +20,8 @@ mod stack;
 
 mod agreement;
 mod configurations;
+mod ecds;
+mod egress;
 mod files;
 mod kustomize;
 mod plugins;

@@ -37,6 +37,15 @@ pub fn all() -> Vec<Plugin> {
     plugins
 }
 
+/// The only one of a folder.
+pub fn only(folder: &str) -> Plugin {
+    let folder = files::root().join(folder);
+    let mut plugins = all();
+    plugins.retain(|plugin| plugin.manifest.file.starts_with(&folder));
+    assert_eq!(plugins.len(), 1, "plugins in {}", folder.display());
+    plugins.remove(0)
+}
+
 impl Plugin {
     fn of(manifest: Document) -> Option<Self> {
         let spec = &manifest.value["spec"];
@@ -169,7 +178,8 @@ impl Plugin {
     }
 }
 
-/// A cluster like the shipped one of that name.
+/// A cluster like the shipped one of that name; one of Istio's inbound clusters has
+/// no endpoints, as with Istio.
 fn add_cluster(bootstrap: &mut Value, name: &str, like: &str) {
     let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
     let clusters = clusters.expect("clusters");
@@ -179,7 +189,16 @@ fn add_cluster(bootstrap: &mut Value, name: &str, like: &str) {
     let found = clusters.iter().find(|cluster| cluster["name"] == like);
     let mut cluster = found.expect("the shipped cluster").clone();
     cluster["name"] = json!(name);
-    cluster["load_assignment"]["cluster_name"] = json!(name);
+    if name.starts_with("inbound|") {
+        cluster = json!({
+            "name": name,
+            "type": "ORIGINAL_DST",
+            "lb_policy": "CLUSTER_PROVIDED",
+            "connect_timeout": "10s",
+        });
+    } else {
+        cluster["load_assignment"]["cluster_name"] = json!(name);
+    }
     clusters.push(cluster);
 }
 

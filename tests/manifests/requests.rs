@@ -3,11 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::files;
 use crate::plugins::{self, Plugin};
 use crate::stack::Stack;
 use crate::stack::client::Request;
-use crate::stack::django::WHOAMI;
+use crate::stack::django::{REFRESH, WHOAMI};
 
 /// The shipped stack with this plugin in a listener. What the manifests say of
 /// Django's name is not what this Django is called.
@@ -42,17 +41,30 @@ fn a_request_is_refreshed_once_and_gets_its_token() {
     }
 }
 
+/// Istio's cluster for the container of the same pod sends a connection where it
+/// was going. A call of the filter has no such connection, and finds no host.
+#[test]
+fn an_inbound_cluster_of_istio_is_none_that_the_relay_can_call() {
+    let mut plugin = plugins::only("envoy/istio/sidecar");
+    plugin.config["issuer"]["cluster"] = json!("inbound|8000||");
+    let stack = stack_with(&plugin, "ingress");
+    let session = stack.expired();
+    let answer = stack.whoami(&session);
+    assert_eq!(
+        (answer.status, &*answer.code()),
+        (503, "issuer_unavailable")
+    );
+    assert_eq!(stack.issuer.calls(REFRESH), 0);
+    assert!(stack.redis.record(&session.key).is_some(), "it lives on");
+}
+
 fn request_without_cookie(to: std::net::SocketAddr) -> u16 {
     Request::get(WHOAMI).send(to).status
 }
 
 #[test]
 fn next_js_logs_users_in_through_its_own_sidecar() {
-    let folder = files::root().join("envoy/istio/egress");
-    let plugins = plugins::all();
-    let mut found = plugins.iter();
-    let found = found.find(|plugin| plugin.manifest.file.starts_with(&folder));
-    let stack = stack_with(found.expect("the plugin"), "internal");
+    let stack = stack_with(&plugins::only("envoy/istio/egress"), "internal");
     let user = stack.django.new_user();
     let body = json!({"username": user.name, "password": stack.django.password()});
     let to = stack.envoy().at.internal;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::files;
-use crate::plugins::{self, Plugin};
+use crate::ecds;
+use crate::plugins;
 use crate::stack::act::Act;
 use crate::stack::client::Pending;
 use crate::stack::django::{self, REFRESH, WHOAMI};
@@ -25,31 +25,15 @@ fn move_out(bootstrap: &mut Value, file: &Path) {
     let mut filters = filters.expect("filters").iter_mut();
     let ours = filters.find(|filter| filter["name"] == "token_relay");
     let ours = ours.expect("the relay's filter");
-    write(file, &ours["typed_config"]);
+    ecds::write(file, "token_relay", &ours["typed_config"]);
     *ours = json!({
         "name": "token_relay",
         "config_discovery": {
-            "config_source": {
-                "path_config_source": {"path": file.display().to_string()},
-                "initial_fetch_timeout": "0s",
-                "resource_api_version": "V3",
-            },
+            "config_source": ecds::source(file),
             "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
         },
     });
     bootstrap["node"] = json!({"id": "test", "cluster": "test"});
-}
-
-/// Envoy sees a file that takes the place of another.
-fn write(file: &Path, filter: &Value) {
-    let resource = json!({
-        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-        "name": "token_relay",
-        "typed_config": filter,
-    });
-    let new = file.with_extension("new");
-    fs::write(&new, json!({"resources": [resource]}).to_string()).expect("the filter");
-    fs::rename(new, file).expect("the filter in place");
 }
 
 /// Changes the filter as Istio does after a change of the resource.
@@ -60,25 +44,18 @@ fn change(file: &Path, version: &str, change: impl FnOnce(&mut Value)) {
     let variables = &mut filter["config"]["vm_config"]["environment_variables"];
     variables["key_values"]["ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION"] = json!(version);
     change(&mut filter);
-    write(file, &filter);
+    ecds::write(file, "token_relay", &filter);
 }
 
 fn counter(name: &str) -> String {
     format!("wasmcustom.token_relay.{name}")
 }
 
-fn plugin() -> Plugin {
-    let folder = files::root().join("envoy/istio/ingress");
-    let mut plugins = plugins::all();
-    plugins.retain(|plugin| plugin.manifest.file.starts_with(&folder));
-    plugins.remove(0)
-}
-
 fn stack_with(file: PathBuf, configure: fn(&mut Value), django: django::Options) -> Stack {
     Stack::build()
         .django(django)
         .bootstrap(move |bootstrap| {
-            plugin().install(bootstrap, "ingress", |config| {
+            plugins::only("envoy/istio/ingress").install(bootstrap, "ingress", |config| {
                 config["issuer"]["authority"] = json!("localhost");
                 configure(config);
             });
