@@ -11,8 +11,9 @@ FROM ${RUST_BASE} AS build
 WORKDIR /src
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 COPY src src
-# Cargo wants to see the targets that Cargo.toml names.
+# Cargo wants to see the targets that Cargo.toml names, and the workspace's other member.
 COPY tests tests
+COPY cli cli
 RUN cargo build --locked --release --lib --target wasm32-wasip1
 
 FROM scratch AS source

@@ -32,6 +32,7 @@ SERVICES = ("redis", "django", "envoy", "webdis", "nextjs")
 # Short, for a story; the default of compose.yaml is 300.
 ACCESS_TOKEN_SECONDS = 10
 _READY_WITHIN = 180.0
+_STOP_WITHIN = 10.0
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -67,33 +68,45 @@ def _demo(terminal: Terminal, folder: Path) -> int:
         )
     stack = Compose(folder)
     try:
-        terminal.title("Building and starting the containers")
-        terminal.tell("The first time takes minutes. What is done: docker compose up --build.")
-        stack.up()
-        terminal.result(f"{', '.join(SERVICES)}: all of them healthy.")
-        tell(stack, terminal)
-        if os.environ.get("DEMO_EXIT", os.environ.get("CI", "0")) in ("1", "true"):
-            terminal.line("\nThat was the story.")
-            return 0
-        terminal.title("Open the application")
-        terminal.line(f"""
+        _show(stack, terminal)
+    finally:
+        # What is being taken away is not to be interrupted by a second Ctrl-C.
+        for number in _ENDS:
+            signal.signal(number, lambda number, frame: None)
+        trouble = stack.down()
+        if trouble is None:
+            terminal.line("\nStopped; nothing is left but the images.")
+        else:
+            terminal.failed(trouble)
+    return 0 if trouble is None else 1
+
+
+def _show(stack: "Compose", terminal: Terminal) -> None:
+    terminal.title("Building and starting the containers")
+    terminal.tell("The first time takes minutes. What is done: docker compose up --build.")
+    if stack.choose_images():
+        terminal.tell(
+            "The engine cannot pull: a Debian image with all programs stands in for the "
+            "official ones."
+        )
+    stack.up()
+    terminal.result(f"{', '.join(SERVICES)}: all of them healthy.")
+    tell(stack, terminal)
+    if os.environ.get("DEMO_EXIT", os.environ.get("CI", "0")) in ("1", "true"):
+        terminal.line("\nThat was the story.")
+        return
+    terminal.title("Open the application")
+    terminal.line(f"""
     {stack.origin}/
 
     user      {stack.user}
     password  {stack.password}    (made for this run)
 """)
-        terminal.tell("The browser warns about the certificate, which was made for this run.")
-        terminal.line("\n  Ctrl-C ends it.")
-        with suppress(_Stopped):
-            while True:
-                time.sleep(1)
-    finally:
-        # What is being taken away is not to be interrupted by a second Ctrl-C.
-        for number in _ENDS:
-            signal.signal(number, lambda number, frame: None)
-        stack.down()
-    terminal.line("\nStopped; nothing is left but the images.")
-    return 0
+    terminal.tell("The browser warns about the certificate, which was made for this run.")
+    terminal.line("\n  Ctrl-C ends it.")
+    with suppress(_Stopped):
+        while True:
+            time.sleep(1)
 
 
 class Compose:
@@ -124,11 +137,14 @@ class Compose:
             **secrets,
         }
 
+    def choose_images(self) -> bool:
+        """Whether something has to stand in for the official images."""
+        chosen = _run("scripts/images", "choose").stdout.splitlines()
+        self._environment.update(line.split("=", 1) for line in chosen)
+        return bool(chosen)
+
     def up(self) -> None:
         """Builds, starts, and waits until every part is healthy."""
-        if "TOKEN_RELAY_REDIS_IMAGE" not in os.environ:
-            chosen = _run("scripts/images", "choose").stdout
-            self._environment.update(line.split("=", 1) for line in chosen.splitlines())
         self._compose("up", "--detach", "--build")
         deadline = time.monotonic() + _READY_WITHIN
         while waiting := [name for name in SERVICES if self._health(name) != "healthy"]:
@@ -143,9 +159,35 @@ class Compose:
                 raise ComposeError("Envoy does not reach Next.js.")
             time.sleep(0.2)
 
-    def down(self) -> None:
-        """Takes away containers, networks and volumes."""
-        self._compose("down", "--volumes", "--timeout", "3", check=False)
+    def down(self) -> str | None:
+        """Takes away containers, networks and volumes; says so when something is left."""
+        project = self._environment["COMPOSE_PROJECT_NAME"]
+        for _ in range(3):
+            done = self._compose("down", "--volumes", "--timeout", "3", check=False)
+            # The engine may still have been busy with what an interrupted `up` had asked for.
+            left = self._left(project)
+            if done.returncode == 0 and not left:
+                return None
+            time.sleep(1)
+        return (
+            f"Something may be left: {', '.join(left) or 'Docker Compose failed'}. It said:\n"
+            f"{done.stdout}{done.stderr}\n"
+            "  To take it away: scripts/env && "
+            f"scripts/compose --project-name {project} down --volumes"
+        )
+
+    def _left(self, project: str) -> list[str]:
+        """Names of the project's containers, networks and volumes."""
+        label = f"label=com.docker.compose.project={project}"
+        names = {"container": "{{.Names}}", "network": "{{.Name}}", "volume": "{{.Name}}"}
+        left = []
+        for kind, name in names.items():
+            every = ["--all"] if kind == "container" else []
+            words = ["docker", kind, "ls", *every, "--filter", label, "--format", name]
+            done = _run(*words, check=False)
+            lines = done.stdout.splitlines() if done.returncode == 0 else ["(nobody knows)"]
+            left += [f"{kind} {line}" for line in lines]
+        return left
 
     def browser(self) -> "Browser":
         """A browser without cookies that trusts the certificate."""
@@ -263,19 +305,48 @@ def _claim(is_so: bool, what: str) -> None:
 def _run(
     *words: str, environment: dict[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command in the project's folder. Ctrl-C reaches the demo alone."""
-    done = subprocess.run(
-        words,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-    )
+    """Runs a command in the project's folder. Ctrl-C reaches the demo alone, which ends it."""
+    # A signal waits until it is known what there is to end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    process = None
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=_hear,
+        )
+        _hear()
+        output, errors = process.communicate()
+    except BaseException:
+        if process is not None:
+            _end(process)
+        raise
+    finally:
+        _hear()
+    done = subprocess.CompletedProcess(words, process.returncode, output, errors)
     if check and done.returncode != 0:
-        raise ComposeError(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}".rstrip())
+        raise ComposeError(f"{' '.join(words)} failed:\n{output}{errors}".rstrip())
     return done
+
+
+def _hear() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends a command and its children, so that it starts nothing any more."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_STOP_WITHIN)
+            return
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -1,30 +1,23 @@
 //! `compose.yaml` and `make demo-compose`, started as a user starts them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+mod certificate;
+mod demo;
+mod interruption;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::docker::{docker, try_docker};
 use crate::stack::turn::Turn;
-use crate::stack::{home, wait};
 
-/// Images are built meanwhile.
-const PATIENCE: Duration = Duration::from_secs(900);
-
-const LABEL: &str = "com.docker.compose";
+use demo::Demo;
 
 #[test]
 fn the_demo_brings_compose_up_as_the_file_promises_and_takes_all_away() {
     let _turn = Turn::wait(true);
-    let mut demo = Demo::start();
+    let mut demo = Demo::start("whole");
     demo.wait_for("Ctrl-C ends it.");
     let containers = demo.containers();
     let all = [
@@ -166,96 +159,6 @@ fn assert_logs_hold_no_secrets(containers: &BTreeMap<String, Value>) {
                 !text.contains(secret),
                 "a secret is in the log of {service}"
             );
-        }
-    }
-}
-
-/// `python3 -m demo.compose` under a project name of its own.
-struct Demo {
-    child: Child,
-    output: PathBuf,
-    project: String,
-    _home: TempDir,
-}
-
-impl Demo {
-    fn start() -> Self {
-        let home = home::new("compose-");
-        let output = home.path().join("output");
-        let file = File::create(&output).expect("a file for the output");
-        let project = format!("token-relay-test-{}", std::process::id());
-        let child = Command::new("python3")
-            .args(["-m", "demo.compose"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("COMPOSE_PROJECT_NAME", &project)
-            .env("DEMO_EXIT", "0")
-            .env("DEMO_FREE_PORTS", "1")
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().expect("the same file"))
-            .stderr(file)
-            .process_group(0)
-            .spawn();
-        Self {
-            child: child.expect("python3 starts"),
-            output,
-            project,
-            _home: home,
-        }
-    }
-
-    fn output(&self) -> String {
-        fs::read_to_string(&self.output).unwrap_or_default()
-    }
-
-    fn wait_for(&mut self, words: &str) {
-        let came = wait::within(PATIENCE, || {
-            self.output().contains(words) || !matches!(self.child.try_wait(), Ok(None))
-        });
-        let output = self.output();
-        assert!(came && output.contains(words), "{output}");
-    }
-
-    /// What Ctrl-C does; gives all that was printed.
-    fn interrupt(&mut self) -> String {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        let _ = kill(pid, Signal::SIGINT);
-        let _ = self.child.wait();
-        self.output()
-    }
-
-    /// Each service's container, as the engine describes it.
-    fn containers(&self) -> BTreeMap<String, Value> {
-        let filter = format!("label={LABEL}.project={}", self.project);
-        let ids = docker(&["ps", "--all", "--quiet", "--filter", &filter]);
-        let mut words = vec!["inspect"];
-        words.extend(ids.lines());
-        let all: Value = serde_json::from_str(&docker(&words)).expect("JSON");
-        let all = all.as_array().expect("containers").clone();
-        let service = format!("{LABEL}.service");
-        all.into_iter()
-            .map(|container| {
-                let name = container["Config"]["Labels"][&service].as_str();
-                (name.expect("a service").to_owned(), container)
-            })
-            .collect()
-    }
-
-    /// Containers, networks and volumes of the project.
-    fn left(&self) -> String {
-        let filter = format!("label={LABEL}.project={}", self.project);
-        let lists = [&["ps", "--all"][..], &["network", "ls"], &["volume", "ls"]];
-        let lists = lists.map(|words| {
-            let words = [words, &["--quiet", "--filter", &filter]].concat();
-            docker(&words)
-        });
-        lists.concat()
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.interrupt();
         }
     }
 }

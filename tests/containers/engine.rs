@@ -40,7 +40,7 @@ pub struct Containers {
 impl Containers {
     pub fn new() -> Self {
         let image = env::var(IMAGE).unwrap_or_else(|_| {
-            panic!("{IMAGE} names no image; scripts/containers test makes one and runs this")
+            panic!("{IMAGE} names no image; scripts/containers makes one and runs this")
         });
         let (name, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
         remove_old_runs();

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -52,6 +53,59 @@ fn the_image_holds_the_module_where_meshes_look_for_it() {
     docker(&["rm", &container]);
     docker(&["rmi", &name]);
     assert!(fs::read(&copy).expect("the copy") == module);
+}
+
+/// Without an engine: Cargo understands what the stage `build` of the Dockerfile gets.
+#[test]
+fn cargo_finds_all_it_wants_where_the_image_is_built() {
+    let root = &PLACES.root;
+    let read = |name: &str| fs::read_to_string(root.join(name)).expect("a file");
+    let dockerfile = read("containers/envoy.Dockerfile");
+    let ignored = read(".dockerignore");
+    let shown: Vec<&Path> = ignored
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .map(Path::new)
+        .collect();
+    let stage = dockerfile
+        .lines()
+        .skip_while(|line| !line.ends_with(" AS build"))
+        .skip(1)
+        .take_while(|line| !line.starts_with("FROM "));
+    let folder = home::new("context-");
+    let mut builds = false;
+    for line in stage {
+        builds |= line.starts_with("RUN cargo build --locked ");
+        let Some(words) = line.strip_prefix("COPY ") else {
+            continue;
+        };
+        let mut words: Vec<&str> = words.split(' ').collect();
+        let to = folder.path().join(words.pop().expect("a place"));
+        for from in words {
+            let seen = shown.iter().any(|shown| Path::new(from).starts_with(shown));
+            assert!(seen, "{from} is not in .dockerignore");
+            let from = root.join(from).display().to_string();
+            program("cp", &["-r", &from, &to.display().to_string()]);
+        }
+    }
+    assert!(builds);
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(folder.path())
+        .output()
+        .expect("cargo");
+    let errors = String::from_utf8_lossy(&metadata.stderr);
+    assert!(metadata.status.success(), "{errors}");
+    // Each target that was found is one whose file is there.
+    for package in json(&metadata.stdout)["packages"]
+        .as_array()
+        .expect("packages")
+    {
+        for target in package["targets"].as_array().expect("targets") {
+            let file = target["src_path"].as_str().expect("a file");
+            assert!(Path::new(file).is_file(), "{file}");
+        }
+    }
 }
 
 /// What a descriptor describes, checked.

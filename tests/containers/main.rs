@@ -2,7 +2,7 @@
 //! race and outage tests of `tests/system/`, word for word, and what only a
 //! network can show. And `compose.yaml` and the filter's image as they are shipped.
 //!
-//! Needs a Docker engine and an image with all programs; `scripts/containers test`
+//! Needs a Docker engine and an image with all programs; `scripts/containers [filter…]`
 //! sees to both, and says so where there can be none.
 
 // Tests may panic, read the clock and the environment; the lints speak to src/.
