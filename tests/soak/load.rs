@@ -38,6 +38,24 @@ pub struct Load {
 }
 
 impl Load {
+    /// Asks for every session of this client's share, of every Envoy and often enough that
+    /// nearly all workers know it: what they remember does not grow any more then.
+    pub fn warm_up(&self, stack: &Stack, sessions: &[Session], number: usize) {
+        for session in sessions.iter().skip(number).step_by(CLIENTS) {
+            for envoy in (0..stack.envoys.len()).cycle().take(3 * stack.envoys.len()) {
+                self.ask_as(stack, envoy, session);
+            }
+        }
+    }
+
+    fn ask_as(&self, stack: &Stack, envoy: usize, session: &Session) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = ask(stack, envoy, &session.cookie);
+        self.expect(answer, "a user", |answer| {
+            answer.status == 200 && answer.json()["username"] == session.user.as_str()
+        });
+    }
+
     /// One client, until it is over.
     pub fn run(&self, stack: &Stack, sessions: &[Session], seed: u64) {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
@@ -54,11 +72,7 @@ impl Load {
                 let answer = ask(stack, envoy, &stranger(session, below(3)));
                 self.expect(answer, "a stranger", |answer| answer.status == 401);
             } else {
-                self.requests.fetch_add(1, Ordering::Relaxed);
-                let answer = ask(stack, envoy, &session.cookie);
-                self.expect(answer, "a user", |answer| {
-                    answer.status == 200 && answer.json()["username"] == session.user.as_str()
-                });
+                self.ask_as(stack, envoy, session);
             }
         }
     }

@@ -81,6 +81,14 @@ fn nothing_grows() {
         .start();
     let sessions = sessions::make(&stack, number("SOAK_SESSIONS", 200));
     let load = Load::default();
+    thread::scope(|scope| {
+        for number in 0..load::CLIENTS {
+            scope.spawn({
+                let (load, stack, sessions) = (&load, &stack, &sessions);
+                move || load.warm_up(stack, sessions, number)
+            });
+        }
+    });
     let (trend, reloads) = thread::scope(|scope| {
         for number in 0..load::CLIENTS {
             scope.spawn({
