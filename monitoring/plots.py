@@ -27,6 +27,8 @@ mpl.rcParams.update(
         "axes.spines.right": False,
         "axes.grid": True,
         "grid.alpha": 0.3,
+        # Solid in ten colours, then dashed: no two lines of a picture look alike.
+        "axes.prop_cycle": mpl.cycler(linestyle=["-", "--"]) * mpl.rcParams["axes.prop_cycle"],
     }
 )
 
@@ -63,7 +65,13 @@ def _line(axis: plt.Axes, series: Series, legend: str, start: float) -> None:
 
 
 def _frame(axis: plt.Axes, title: str, unit: str) -> None:
-    units = {"µs": "µs", "reqps": "requests/s", "cps": "calls/s", "percentunit": "share"}
+    units = {
+        "µs": "µs",
+        "reqps": "requests/s",
+        "cps": "calls/s",
+        "percentunit": "share",
+        "short": f"in {WINDOW}",
+    }
     axis.set_title(title, loc="left", fontsize=10)
     axis.set_ylabel(units.get(unit, ""))
     if unit == "µs":
