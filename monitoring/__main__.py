@@ -34,6 +34,7 @@ SEEN = {
     "TokenRelayIssuerUnavailable",
     "TokenRelayIssuerUnavailableForSome",
     "TokenRelayMisconfigured",
+    "TokenRelayMisconfiguredForSome",
     "TokenRelayRecordsInvalid",
     "TokenRelayAnswersLost",
     "TokenRelayFailsRequestsFast",

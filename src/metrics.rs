@@ -182,7 +182,8 @@ impl Metric {
     pub const fn family(self) -> &'static str {
         match self {
             Self::Request(_) => "token_relay.requests",
-            Self::CacheLookup(_) => "token_relay.cache.lookups",
+            // No part `cache`: Istio's bootstrap makes a label of it and what follows.
+            Self::CacheLookup(_) => "token_relay.cache_lookups",
             Self::StoreCall { .. } => "token_relay.store.calls",
             Self::LeaseClaim(_) => "token_relay.lease.claims",
             Self::Refresh { .. } => "token_relay.refresh.calls",

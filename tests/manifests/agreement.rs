@@ -77,6 +77,13 @@ fn envoy_gateways_metrics_have_the_shipped_labels() {
 }
 
 #[test]
+fn istios_bootstrap_gets_the_shipped_labels_and_nothing_else() {
+    let file = files::root().join("envoy/istio/store/bootstrap.yaml");
+    let theirs = files::documents(&file, &files::text(&file)).remove(0).value;
+    assert_eq!(theirs, json!({"stats_config": shipped()["stats_config"]}));
+}
+
+#[test]
 fn the_single_page_applications_metrics_have_the_shipped_labels() {
     let file = files::root().join("examples/spa/envoy.yaml");
     let theirs = files::documents(&file, &files::text(&file)).remove(0).value;
