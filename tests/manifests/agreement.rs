@@ -7,8 +7,7 @@ use crate::plugins::{self, By};
 use crate::stack::envoy;
 
 fn shipped() -> Value {
-    let file = files::root().join("envoy/envoy.yaml");
-    files::documents(&file, &files::text(&file)).remove(0).value
+    files::one("envoy/envoy.yaml")
 }
 
 fn named(bootstrap: &Value, list: &str, name: &str) -> Value {
@@ -40,8 +39,7 @@ fn proxy_bootstrap() -> Value {
 }
 
 fn redis_proxy() -> Value {
-    let file = files::root().join("envoy/istio/store/redis-proxy.yaml");
-    files::documents(&file, &files::text(&file)).remove(0).value
+    files::one("envoy/istio/store/redis-proxy.yaml")
 }
 
 #[test]
@@ -78,15 +76,13 @@ fn envoy_gateways_metrics_have_the_shipped_labels() {
 
 #[test]
 fn istios_bootstrap_gets_the_shipped_labels_and_nothing_else() {
-    let file = files::root().join("envoy/istio/store/bootstrap.yaml");
-    let theirs = files::documents(&file, &files::text(&file)).remove(0).value;
+    let theirs = files::one("envoy/istio/store/bootstrap.yaml");
     assert_eq!(theirs, json!({"stats_config": shipped()["stats_config"]}));
 }
 
 #[test]
 fn the_single_page_applications_metrics_have_the_shipped_labels() {
-    let file = files::root().join("examples/spa/envoy.yaml");
-    let theirs = files::documents(&file, &files::text(&file)).remove(0).value;
+    let theirs = files::one("examples/spa/envoy.yaml");
     assert!(theirs["stats_config"].is_object());
     assert_eq!(theirs["stats_config"], shipped()["stats_config"]);
 }

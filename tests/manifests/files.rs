@@ -73,6 +73,12 @@ pub fn all() -> Vec<Document> {
         .collect()
 }
 
+/// The only document of a file.
+pub fn one(file: &str) -> Value {
+    let file = root().join(file);
+    documents(&file, &text(&file)).remove(0).value
+}
+
 /// The only document of this kind in a folder.
 pub fn only(folder: &str, kind: &str) -> Document {
     let folder = root().join(folder);

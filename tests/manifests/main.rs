@@ -24,6 +24,7 @@ mod ecds;
 mod egress;
 mod files;
 mod kustomize;
+mod labels;
 mod plugins;
 mod requests;
 mod updates;

@@ -41,6 +41,7 @@ pub struct Builder {
     changes: Vec<Change>,
     extra_env: Vec<(String, String)>,
     own_changes: Vec<OwnChange>,
+    laid_over: Option<Value>,
     store_gate: bool,
     store_detour: Option<Detour>,
     issuer_direct: bool,
@@ -62,6 +63,7 @@ impl Default for Builder {
             changes: Vec::new(),
             extra_env: Vec::new(),
             own_changes: Vec::new(),
+            laid_over: None,
             store_gate: false,
             store_detour: None,
             issuer_direct: false,
@@ -122,6 +124,12 @@ impl Builder {
     /// Changes each Envoy's bootstrap in its own way; they are numbered from 1.
     pub fn each_envoy(mut self, change: impl Fn(usize, &mut Value) + 'static) -> Self {
         self.own_changes.push(Box::new(change));
+        self
+    }
+
+    /// What Envoy lays over its bootstrap by itself (`--config-yaml`).
+    pub fn laid_over(mut self, bootstrap: Value) -> Self {
+        self.laid_over = Some(bootstrap);
         self
     }
 
@@ -289,7 +297,11 @@ impl Builder {
                 }
                 let file = home.path().join(format!("{name}.json"));
                 fs::write(&file, bootstrap.to_string()).expect("the bootstrap");
-                let launch = envoy::launch(&name, &file, self.workers, self.drain, &env, &at);
+                let mut launch = envoy::launch(&name, &file, self.workers, self.drain, &env, &at);
+                if let Some(over) = &self.laid_over {
+                    let over = over.to_string();
+                    launch.args.extend(["--config-yaml".to_owned(), over]);
+                }
                 let listeners = self.watch_listeners.then_some(listeners);
                 let envoy = Envoy {
                     at,

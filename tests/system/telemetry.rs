@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use crate::common::assert_problem;
 use crate::stack::Stack;
 use crate::stack::client::Request;
@@ -76,33 +74,6 @@ fn prometheus_gets_verdicts_scripts_triggers_and_outcomes_as_labels() {
         let bucket = format!(r#"token_relay_{name}_bucket{{le="40000000"}}"#);
         assert_eq!(scrape(&stack).get(&bucket), scrape(&stack).get(&count));
     }
-}
-
-/// Istio's bootstrap (1.2x, `tools/packaging/common/envoy_bootstrap.json`) makes labels
-/// of its own, before those that are laid over it.
-#[test]
-fn istios_labels_take_nothing_from_the_names() {
-    let istios = json!([
-        {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
-        {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
-        {"tag_name": "cache", "regex": r"(cache\.(.+?)\.)"},
-        {"tag_name": "component", "regex": r"(component\.(.+?)\.)"},
-        {"tag_name": "tag", "regex": r"(tag\.(.+?);\.)"},
-        {"tag_name": "wasm_filter", "regex": r"(wasm_filter\.(.+?)\.)"},
-        {"tag_name": "authz_enforce_result", "regex": r"rbac(\.(allowed|denied))"},
-    ]);
-    let theirs = Stack::build().workers(1).bootstrap(move |bootstrap| {
-        let config = &mut bootstrap["stats_config"];
-        config["use_all_default_tags"] = json!(false);
-        let ours = config["stats_tags"].as_array().expect("tags");
-        let all = [istios.as_array().expect("tags").as_slice(), ours];
-        config["stats_tags"] = json!(all.concat());
-    });
-    let names = |stack: &Stack| -> Vec<String> { scrape(stack).into_keys().collect() };
-    assert_eq!(
-        names(&theirs.start()),
-        names(&Stack::build().workers(1).start())
-    );
 }
 
 #[test]
