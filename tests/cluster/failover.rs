@@ -1,7 +1,7 @@
 //! A master is killed, its replica takes over, the old master comes back; and the
 //! same as planned. Users notice a few 503s at the most.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,11 +32,29 @@ fn stack_on(cluster: &Cluster) -> Stack {
     stack
 }
 
-/// The users whose records this node has.
-fn guests_of(load: &Load<'_>, cluster: &Cluster, node: usize) -> Vec<usize> {
-    let all = 0..load.guests.len();
-    let theirs = all.filter(|guest| cluster.master_of(&load.guests[*guest].key()) == node);
-    theirs.collect()
+/// A third of the cluster, and the users whose records it has.
+struct Shard {
+    master: usize,
+    replica: usize,
+    guests: Vec<usize>,
+}
+
+impl Shard {
+    /// The one of the most users.
+    fn fullest(load: &Load<'_>, cluster: &Cluster) -> Self {
+        let mut of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for guest in 0..load.guests.len() {
+            let master = cluster.master_of(&load.guests[guest].key());
+            of.entry(master).or_default().push(guest);
+        }
+        let fullest = of.into_iter().max_by_key(|(_, guests)| guests.len());
+        let (master, guests) = fullest.expect("users");
+        Self {
+            master,
+            replica: cluster.replica_of(master),
+            guests,
+        }
+    }
 }
 
 fn wait_for_promotion(cluster: &Cluster, node: usize) {
@@ -74,32 +92,31 @@ struct Outcome {
     ended: usize,
 }
 
-/// Kills the master of a shard under load after `prepare`; its replica takes over
-/// after `help`.
-fn kill_a_master(
+/// Kills the master of this shard under load after `prepare`; its replica takes
+/// over after `help`.
+fn kill_the_master(
     load: &Load<'_>,
     cluster: &Cluster,
+    shard: &Shard,
     prepare: impl FnOnce(),
     help: impl FnOnce(),
 ) -> Outcome {
-    let (master, replica) = (0, 3);
-    let theirs = guests_of(load, cluster, master);
-    assert!(theirs.len() >= 3, "users in this shard");
+    let (replica, theirs) = (shard.replica, &shard.guests);
     let (killed, held) = load.during(|| {
         load.wait_for_refreshes(20);
         prepare();
         let killed = now();
-        cluster.nodes[master].kill();
+        cluster.nodes[shard.master].kill();
         help();
         wait_for_promotion(cluster, replica);
-        let held = losses::held(load, &cluster.nodes[replica], &theirs);
+        let held = losses::held(load, &cluster.nodes[replica], theirs);
         println!("the replica took over after {} ms", now() - killed);
         // For longer than what users may notice, and than a token lives.
         thread::sleep(Duration::from_millis(OUTAGE.unsigned_abs() + 2000));
         (killed, held)
     });
     load.wait_until_served();
-    let forgotten = losses::forgotten(load, &held, &theirs, killed);
+    let forgotten = losses::forgotten(load, &held, theirs, killed);
     // The lease of a refresh whose end was lost with the master.
     let is_left_lease = |seen: &Seen| {
         seen.code == "refresh_timeout"
@@ -126,14 +143,17 @@ fn kill_a_master(
 }
 
 /// The old master comes back, and nobody notices.
-fn bring_back_the_master(load: &Load<'_>, cluster: &Cluster, outcome: &Outcome) {
+fn bring_back_the_master(load: &Load<'_>, cluster: &Cluster, shard: &Shard, outcome: &Outcome) {
     let back = now();
     load.during(|| {
-        cluster.nodes[0].restart();
+        cluster.nodes[shard.master].restart();
         wait::until("the cluster is whole again", || cluster.is_well());
         load.wait_for_refreshes(20);
     });
-    assert!(!cluster.is_master(0), "it came back as a replica");
+    assert!(
+        !cluster.is_master(shard.master),
+        "it came back as a replica"
+    );
     load.wait_until_served();
     let errors = load.errors(back, Ms::MAX);
     assert!(errors.is_empty(), "{errors:?}");
@@ -148,11 +168,12 @@ fn a_master_that_dies_under_load_costs_only_the_sessions_whose_last_write_redis_
     let cluster = Cluster::start();
     let stack = stack_on(&cluster);
     let load = Load::new(&stack, GUESTS);
-    let outcome = kill_a_master(&load, &cluster, || {}, || {});
+    let shard = Shard::fullest(&load, &cluster);
+    let outcome = kill_the_master(&load, &cluster, &shard, || {}, || {});
     // Replicas are some milliseconds behind.
     assert!(outcome.ended <= 3, "{} sessions ended", outcome.ended);
     load.assert_errors_only(outcome.killed, outcome.killed + OUTAGE);
-    bring_back_the_master(&load, &cluster, &outcome);
+    bring_back_the_master(&load, &cluster, &shard, &outcome);
     assert_eq!(cluster.refusals(), Vec::<String>::new());
 }
 
@@ -163,13 +184,14 @@ fn sessions_whose_last_write_the_cluster_lost_end_and_the_log_names_each() {
     let cluster = Cluster::start();
     let stack = stack_on(&cluster);
     let load = Load::new(&stack, GUESTS);
-    let replica = &cluster.nodes[3];
+    let shard = Shard::fullest(&load, &cluster);
+    let [master, replica] = [shard.master, shard.replica].map(|node| &cluster.nodes[node]);
     let cut_off = || {
         replica.freeze();
-        cluster.nodes[0].command(&["CLIENT", "KILL", "TYPE", "replica"]);
+        master.command(&["CLIENT", "KILL", "TYPE", "replica"]);
         load.wait_for_refreshes(20);
     };
-    let outcome = kill_a_master(&load, &cluster, cut_off, || replica.thaw());
+    let outcome = kill_the_master(&load, &cluster, &shard, cut_off, || replica.thaw());
     let (ended, forgotten) = (outcome.ended, outcome.forgotten.len());
     assert!(ended > 0, "some of {forgotten} have to log in again");
     let counted = ["deleted", "lost"]
@@ -186,7 +208,9 @@ fn a_planned_failover_logs_nobody_out_and_is_over_within_a_second() {
     let stack = stack_on(&cluster);
     let load = Load::new(&stack, GUESTS);
     load.during(|| {
-        for (master, replica) in [(0, 3), (1, 4), (2, 5), (3, 0)] {
+        for (one, other) in [(0, 3), (1, 4), (2, 5), (0, 3)] {
+            let is_first = cluster.is_master(one);
+            let (master, replica) = if is_first { (one, other) } else { (other, one) };
             load.wait_for_refreshes(10);
             let begun = now();
             let reply = cluster.nodes[replica].command(&["CLUSTER", "FAILOVER"]);

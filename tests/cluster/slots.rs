@@ -1,5 +1,5 @@
-//! What `redis_proxy` does with a Redis Cluster's redirections, and what a master
-//! without replicas does.
+//! Who has which slots, what `redis_proxy` does with a Redis Cluster's redirections,
+//! and what a master without replicas does.
 
 use serde_json::{Value, json};
 
@@ -21,6 +21,22 @@ fn run_out(cluster: &Cluster, key: &str) {
     let mut record: Value = serde_json::from_str(&text.expect("a record")).expect("JSON");
     record["access_exp"] = (jwt::now() - 5).into();
     cluster.command(key, &["SET", key, &record.to_string(), "KEEPTTL"]);
+}
+
+/// The tests rely on it, whoever became a master while the nodes were joined.
+#[test]
+fn the_masters_come_first_and_their_replicas_in_the_same_order() {
+    let mut cluster = Cluster::start();
+    let reply = cluster.nodes[4].command(&["CLUSTER", "FAILOVER"]);
+    assert_eq!(reply, Reply::Text("OK".into()));
+    wait::until("the roles are changed", || {
+        cluster.is_master(4) && !cluster.is_master(1) && cluster.is_well()
+    });
+    cluster.sort();
+    for (master, replica) in [(0, 3), (1, 4), (2, 5)] {
+        assert!(cluster.is_master(master) && !cluster.is_master(replica));
+        assert_eq!(cluster.replica_of(master), replica);
+    }
 }
 
 /// While a slot moves its sessions are read where they are (`ASK`), and cannot be
@@ -111,7 +127,7 @@ fn a_master_that_must_have_a_replica_takes_no_refresh_without_one() {
     let key = load.guests[0].key();
     let master = cluster.master_of(&key);
     run_out(&cluster, &key);
-    let replica = &cluster.nodes[master + 3];
+    let replica = &cluster.nodes[cluster.replica_of(master)];
     replica.kill();
     wait::until("the master has noticed", || {
         let info = cluster.nodes[master].command(&["INFO", "replication"]);

@@ -15,8 +15,8 @@ use super::{home, ports, wait};
 const MASTERS: usize = 3;
 const SLOTS: usize = 16384;
 
-/// A running cluster. Nodes 0 to 2 begin as masters, nodes 3 to 5 as their
-/// replicas, in the same order.
+/// A running cluster. When it has started nodes 0 to 2 are masters, nodes 3 to 5
+/// their replicas, in the same order.
 pub struct Cluster {
     pub nodes: Vec<Redis>,
     pub passwords: Passwords,
@@ -39,12 +39,13 @@ impl Cluster {
             start_node(&folder, index, &passwords, settings)
         });
         let (nodes, buses): (Vec<Redis>, Vec<SocketAddr>) = nodes.unzip();
-        let cluster = Self {
+        let mut cluster = Self {
             nodes,
             passwords,
             _home: home,
         };
         cluster.join(&buses);
+        cluster.sort();
         cluster
     }
 
@@ -72,6 +73,18 @@ impl Cluster {
             });
         }
         wait::until("the cluster is well", || self.is_well());
+    }
+
+    /// Puts the masters first and their replicas after them, in the same order. On a
+    /// busy machine a replica may have taken over while the nodes were joined.
+    pub fn sort(&mut self) {
+        let all = 0..self.nodes.len();
+        let masters: Vec<usize> = all.filter(|node| self.is_master(*node)).collect();
+        let replicas = masters.iter().map(|master| self.replica_of(*master));
+        let order = [masters.clone(), replicas.collect()].concat();
+        let mut nodes: Vec<_> = self.nodes.drain(..).map(Some).collect();
+        let sorted = order.iter().map(|node| nodes[*node].take());
+        self.nodes = sorted.map(|node| node.expect("each once")).collect();
     }
 
     /// Every node sees six nodes and all slots, and every replica is in step.
@@ -106,6 +119,17 @@ impl Cluster {
             Some(Reply::List(role)) => role.first() == Some(&Reply::Text("master".into())),
             _ => false,
         }
+    }
+
+    /// The node that follows this master.
+    pub fn replica_of(&self, master: usize) -> usize {
+        let port = self.nodes[master].addr.port();
+        let mut nodes = 0..self.nodes.len();
+        let follows = |node: &usize| match self.nodes[*node].try_command(&["ROLE"]) {
+            Some(Reply::List(role)) => role.get(2) == Some(&Reply::Int(port.into())),
+            _ => false,
+        };
+        nodes.find(follows).expect("a replica of this master")
     }
 
     /// The node that has the slot of this key now.
