@@ -160,18 +160,11 @@ fn whole_seconds(delay: Option<Duration>) -> u64 {
 /// lead to another site or are very long: then `/` does.
 pub fn login_location(login_url: Option<&str>, request: &RequestHead<'_>) -> Option<String> {
     let login_url = login_url.filter(|_| is_navigation(request))?;
-    let (page, fragment) = match login_url.split_once('#') {
-        Some((page, fragment)) => (page, Some(fragment)),
-        None => (login_url, None),
-    };
-    let mut location = String::from(page);
-    location.push(if page.contains('?') { '&' } else { '?' });
-    location.push_str("callbackUrl=");
-    percent_encode(&mut location, callback(&request.path));
-    if let Some(fragment) = fragment {
-        location.push('#');
-        location.push_str(fragment);
+    if is_login_page(login_url, request) {
+        return None;
     }
+    let mut location = format!("{login_url}?callbackUrl=");
+    percent_encode(&mut location, callback(&request.path));
     // The host checks no header of a reply.
     location
         .bytes()
@@ -189,6 +182,20 @@ pub fn redirect(location: String) -> Reply {
         ],
         body: String::new(),
     }
+}
+
+/// The login page itself, sent to the login page, would be so for ever.
+fn is_login_page(login_url: &str, request: &RequestHead<'_>) -> bool {
+    let (authority, path) = match login_url.strip_prefix("https://") {
+        None => (None, login_url),
+        Some(rest) => match rest.find('/').map(|at| rest.split_at(at)) {
+            Some((authority, path)) => (Some(authority), path),
+            None => (Some(rest), "/"),
+        },
+    };
+    let here = |authority: &str| authority.as_bytes().eq_ignore_ascii_case(&request.authority);
+    let mut asked = request.path.split(|byte| *byte == b'?');
+    authority.is_none_or(here) && asked.next() == Some(path.as_bytes())
 }
 
 /// A browser that opens a page. A script's fetch gets no redirect: it would

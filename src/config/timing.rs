@@ -16,8 +16,9 @@ const TEN_MINUTES: Duration = Duration::from_mins(10);
 /// Time-outs: the host counts whole milliseconds and takes 0 for "none".
 pub(super) const CALL: RangeInclusive<Duration> = Duration::from_millis(1)..=TEN_MINUTES;
 
-/// A record with its tokens takes a few KiB: this is some GiB per worker.
-pub(super) const MAX_SESSIONS: u32 = 1_000_000;
+/// A record with its tokens takes a few KiB, twice while a new configuration comes,
+/// and a worker's VM has 1 GiB.
+pub(super) const MAX_SESSIONS: u32 = 100_000;
 
 /// `preset` is `None` where it could not be read.
 pub(super) fn refresh(s: &mut Section<'_>, preset: Option<Preset>) -> Option<RefreshConfig> {
@@ -76,18 +77,18 @@ pub(super) fn cache(s: &mut Section<'_>) -> Option<CacheConfig> {
     })
 }
 
-/// A request is held for `refresh.wait`, store calls included: a longer
-/// time-out of the store never gets to be told.
+/// A request is held for `refresh.wait`, store calls included, and each of those is
+/// tried twice: a longer time-out of the store never gets to be told.
 pub(super) fn store_answers_in_time(
     root: &Section<'_>,
     store: &StoreConfig,
     refresh: &RefreshConfig,
 ) {
-    if store.timeout >= refresh.wait {
+    if 2 * store.timeout >= refresh.wait {
         root.warn(
             "store.timeout",
             &format!(
-                "{} is not less than refresh.wait {}: a store that does not answer shows as refresh_timeout, not as store_unavailable",
+                "{} is not less than half of refresh.wait {}, and a call is tried twice: a store that does not answer shows as refresh_timeout, not as store_unavailable, and cache.max_stale does not help",
                 written(store.timeout),
                 written(refresh.wait)
             ),

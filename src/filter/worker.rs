@@ -16,7 +16,6 @@ use log::{error, log};
 
 use super::clock::Clock;
 use super::cluster::Cluster;
-use super::complaint::complain;
 use super::error::HostError;
 use super::host;
 use super::meter::Meter;
@@ -268,7 +267,7 @@ impl Worker {
             && matches!(fate, Fate::GoesOn { .. })
             && let Err(error) = host::continue_request()
         {
-            complain(format_args!("a held request could not be resumed: {error}"));
+            phase.set(Phase::Decided(self.refuse(&error)));
         }
         if elsewhere {
             // Cannot fail: the root is the context of this callback.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::dialect::{Ask, Dialect, Endpoint, Members, issued};
 use crate::tokens::IssuedTokens;
@@ -26,6 +26,13 @@ impl Dialect for SimpleJwt {
 
     fn is_refusal(&self, status: u16, members: &Members) -> bool {
         is_refusal(status, members)
+    }
+
+    /// Or it was not taken any more before: rotated, revoked or expired. A view that
+    /// wants to know who asks answers 401 with another `code`.
+    fn is_revoked(&self, status: u16, members: &Members) -> bool {
+        let spent = members.get("code").and_then(Value::as_str) == Some("token_not_valid");
+        (200..300).contains(&status) || (status == 401 && spent)
     }
 }
 

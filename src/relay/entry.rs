@@ -183,7 +183,14 @@ impl Entry {
                     && self.flight.is_none()
                     && self.quiet_until.is_none_or(|until| now.mono >= until),
             },
-            Freshness::Stale if known.record.refresh().is_none() => Standing::Over,
+            // Only whoever writes such a record can renew it, and may just have done so.
+            Freshness::Stale if known.record.refresh().is_none() => {
+                if known.confirmed == now.mono {
+                    Standing::Over
+                } else {
+                    Standing::Unknown
+                }
+            }
             Freshness::Stale if !rested => Standing::Wait,
             Freshness::Stale => match paused {
                 Some(pause) => Standing::Paused(pause.until - now.mono),

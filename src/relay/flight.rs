@@ -160,10 +160,10 @@ impl Entry {
             confirming.deleted |= unsure;
         }
         let answer = match answer {
-            // Again the store holds more than its gateway shows: no use in trying
-            // again at once.
+            // The store holds more than its gateway shows: no use in trying again at
+            // once.
             Ok(StoreAnswer::Changed(found))
-                if found == *flight.base.text() && !matches!(command, Command::Claim { .. }) =>
+                if found == *flight.base.text() && matches!(command, Command::Commit { .. }) =>
             {
                 Err(StoreError::Malformed)
             }

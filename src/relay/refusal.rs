@@ -15,6 +15,7 @@ use crate::metrics::Metric;
 use crate::reply::Problem;
 use crate::store::{Command, Earlier, StoreAnswer, StoreError};
 use crate::time::Now;
+use crate::tokens::RecordError;
 
 /// The least time between the two reads.
 const REREAD_MIN: Duration = Duration::from_secs(2);
@@ -96,6 +97,14 @@ impl Entry {
     /// not, another writer has rotated: its tokens are used, nobody is logged
     /// out, and the flight ends.
     fn is_presented_again(&mut self, core: &mut Core, now: Now, found: &str) -> bool {
+        let base = self.flight.as_ref().map(|flight| flight.base.text());
+        if base.is_some_and(|base| base.expose() == found) {
+            // The store holds more than its gateway shows: no claim on it succeeds,
+            // so the refused token is not presented again either.
+            self.end_flight(core);
+            self.misunderstand(core, now, RecordError::Unfaithful);
+            return false;
+        }
         let Some(record) = self.understand(core, now, found) else {
             self.end_flight(core);
             return false;

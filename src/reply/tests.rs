@@ -207,18 +207,41 @@ fn a_very_long_path_becomes_the_root() {
 }
 
 #[test]
-fn a_login_url_keeps_its_query_and_fragment() {
-    for (login_url, expected) in [
-        ("/login?a=b", "/login?a=b&callbackUrl=%2Fx"),
-        ("/login#form", "/login?callbackUrl=%2Fx#form"),
-        ("/login?a=b#f?g", "/login?a=b&callbackUrl=%2Fx#f?g"),
-        ("/login#f?g", "/login?callbackUrl=%2Fx#f?g"),
-        (
-            "https://id.example.com/in",
-            "https://id.example.com/in?callbackUrl=%2Fx",
-        ),
+fn the_login_page_may_be_elsewhere() {
+    let expected = "https://id.example.com/in?callbackUrl=%2Fx";
+    let to = location("https://id.example.com/in", "/x");
+    assert_eq!(to.as_deref(), Some(expected));
+}
+
+#[test]
+fn the_login_page_is_not_sent_to_itself() {
+    let asked = |login_url: &str, authority: &str, path: &str| {
+        let headers = [
+            ("sec-fetch-mode", "navigate"),
+            (":authority", authority),
+            (":path", path),
+        ];
+        login_location(Some(login_url), &request(&headers))
+    };
+    for (login_url, path) in [
+        ("/login", "/login"),
+        ("/login", "/login?callbackUrl=%2Flogin"),
+        ("https://app.example.com/login", "/login?a"),
+        ("https://App.example.com", "/?a"),
     ] {
-        assert_eq!(location(login_url, "/x").as_deref(), Some(expected));
+        let to = asked(login_url, "app.example.com", path);
+        assert_eq!(to, None, "{login_url} {path}");
+    }
+    for (login_url, path) in [
+        ("/login", "/login/"),
+        ("/login", "/Login"),
+        ("/login", "/x?/login"),
+        ("https://id.example.com/login", "/login"),
+        ("https://app.example.com:8443/login", "/login"),
+        ("https://app.example.com", "/x"),
+    ] {
+        let to = asked(login_url, "app.example.com", path);
+        assert!(to.is_some(), "{login_url} {path}");
     }
 }
 

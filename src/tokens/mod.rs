@@ -54,8 +54,8 @@ pub enum RecordError {
     /// The access token is missing, empty, not a string or not fit for a header.
     #[error("the record's access token is missing or no token")]
     Access,
-    /// The refresh token is not a string.
-    #[error("the record's refresh token is not a string")]
+    /// The refresh token is not a string, or longer than 16 KiB.
+    #[error("the record's refresh token is not a string, or longer than 16 KiB")]
     Refresh,
     /// A time is not a number of seconds.
     #[error("one of the record's times is not a number of seconds")]
@@ -103,6 +103,9 @@ impl Record {
         let members: Members = serde_json::from_str(text).map_err(|_| RecordError::NotAnObject)?;
         let access = string(&members, &fields.access).map_err(|_| RecordError::Access)?;
         let refresh = string(&members, &fields.refresh).map_err(|_| RecordError::Refresh)?;
+        if refresh.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
+            return Err(RecordError::Refresh);
+        }
         let access = access
             .filter(|token| fits_header(token))
             .ok_or(RecordError::Access)?;

@@ -134,6 +134,19 @@ fn a_held_request_that_cannot_be_changed_is_answered_503() {
 }
 
 #[test]
+fn a_held_request_that_cannot_go_on_is_answered_503() {
+    let root = start();
+    let id = get_as(root, ALICE);
+    refuse("continue_stream");
+    store_says(root, &the_call(), &["found", &record("a")]);
+    let stream = host::stream(id);
+    assert!(!stream.went_on);
+    let reply = stream.reply.expect("an answer");
+    assert_eq!(reply.status, 503);
+    assert_eq!(reply.details, "token_relay{proxy_error}");
+}
+
+#[test]
 fn a_host_that_changes_no_request_is_complained_of_once_a_second() {
     let root = start();
     refuse("get_header_map_pairs");

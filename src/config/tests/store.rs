@@ -93,9 +93,10 @@ fn a_call_to_the_store_has_a_time_out() {
 #[test]
 fn a_time_out_of_the_store_that_never_shows_is_warned_about() {
     assert!(
-        warned(&with("store.timeout", json!("5s")))
-            .starts_with("store.timeout: 5s is not less than refresh.wait 5s")
+        warned(&with("store.timeout", json!("2.5s")))
+            .starts_with("store.timeout: 2500ms is not less than half of refresh.wait 5s")
     );
+    accepted(&with("store.timeout", json!("2.4s")));
 }
 
 #[test]

@@ -44,6 +44,13 @@ fn durations_are_bounded() {
     refuses_each("cache.max_stale", [json!("25h"), json!({})]);
 }
 
+/// A worker's VM has 1 GiB.
+#[test]
+fn no_more_sessions_are_kept_than_a_worker_can_hold() {
+    accepted(&with("cache.max_sessions", json!(100_000)));
+    refuses_each("cache.max_sessions", [json!(100_001), json!(1_000_000)]);
+}
+
 #[test]
 fn a_cache_that_is_off_has_nothing_stale() {
     let line = mistake(&with(

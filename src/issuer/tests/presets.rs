@@ -207,9 +207,17 @@ fn allauths_answers_to_a_refresh() {
 
 #[test]
 fn what_says_that_a_token_was_revoked() {
+    let spent = r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#;
     for preset in [Preset::SimpleJwt, Preset::DjRestAuth, Preset::OAuth2] {
         assert!(is_revoked(preset, 200, ""));
+        let is_told = preset == Preset::SimpleJwt;
+        assert_eq!(is_revoked(preset, 401, spent), is_told);
+        let who = r#"{"detail":"Who are you?","code":"not_authenticated"}"#;
+        assert!(!is_revoked(preset, 401, who));
         assert!(!is_revoked(preset, 401, r#"{"detail":"no"}"#));
+        assert!(!is_revoked(preset, 401, "<h1>Who are you?</h1>"));
+        assert!(!is_revoked(preset, 400, spent));
+        assert!(!is_revoked(preset, 500, spent));
     }
     let ended = r#"{"status":401,"data":{"flows":[]},"meta":{"is_authenticated":false}}"#;
     let rotated = r#"{"status":200,"data":{"access_token":"a","refresh_token":"r"}}"#;

@@ -46,7 +46,7 @@ pub(super) enum Then {
     LoggedOut,
     /// Nobody.
     Nothing,
-    /// Nobody, and somebody else still has the tokens: they are not revoked.
+    /// Nobody, and the tokens are revoked already, or are somebody else's.
     KeepTokens,
 }
 

@@ -103,22 +103,19 @@ impl Endpoints {
         session: SessionId,
         answer: Result<StoreAnswer, StoreError>,
     ) -> Next {
-        // Tokens that were adopted are the caller's, and may be brought again.
-        let (is_callers, then) = match visit.endpoint {
-            Endpoint::Adopt => (true, Then::KeepTokens),
-            _ => (false, Then::Nothing),
-        };
-        if !matches!(answer, Ok(StoreAnswer::Created)) {
-            // An attempt may have arrived all the same, under an id that nobody
-            // has: what it holds is worth nothing then.
-            if !is_callers {
+        let is_created = matches!(answer, Ok(StoreAnswer::Created));
+        let client = visit.stream.take_if(|_| is_created);
+        let Some(stream) = client else {
+            // Nobody has the new session's id, nor that of an attempt which may have
+            // arrived all the same: what they hold is to be worth nothing. Tokens
+            // that were adopted are the caller's, and may be brought again.
+            if visit.endpoint != Endpoint::Adopt {
                 drop_tokens(core, &creating.record);
             }
+            if is_created {
+                return self.end_all(core, id, vec![session], None, Then::KeepTokens);
+            }
             return Next::Done(refuse(Problem::StoreUnavailable));
-        }
-        let Some(stream) = visit.stream.take() else {
-            // The client left before it could learn the new session's id.
-            return self.end_all(core, id, vec![session], None, then);
         };
         core.count(Metric::SessionsCreated);
         let new = NewSession {

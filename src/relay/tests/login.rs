@@ -77,3 +77,18 @@ fn an_outage_is_told_to_a_navigation_as_it_is() {
     assert_eq!(world.outcome(stream), "store_unavailable");
     world.finish();
 }
+
+/// On an optional route it is shown to whoever has no session, but nobody knows
+/// whose session two cookies mean.
+#[test]
+fn the_login_page_is_not_sent_to_itself() {
+    let login_url = Some("/api/maybe/login".into());
+    let mut world = World::with(1, |config| config.login_url = login_url);
+    let (alice, bob) = (world.log_in("alice"), world.log_in("bob"));
+    let cookie = format!("__Host-session={}; __Host-session={}", alice.id, bob.id);
+    let ask = |path| navigation(path).header("cookie", &cookie);
+    let page = world.send(0, &ask("/api/maybe/x"));
+    assert_eq!(world.outcome(page), "redirect");
+    let login = world.send(0, &ask("/api/maybe/login?callbackUrl=%2Fapi%2Fmaybe%2Fx"));
+    assert_eq!(world.outcome(login), "session_ambiguous");
+}

@@ -109,6 +109,23 @@ fn without_a_refresh_token_a_session_lives_until_its_access_token_expires() {
     }
 }
 
+/// Section 5, and 4: a session ends for one reason only.
+#[test]
+fn without_a_refresh_token_what_another_writer_stores_counts_at_once() {
+    let mut world = World::new(1);
+    let alice = world.log_in_with_left("alice", s(30));
+    world.rewrite(&alice, |record| record["refresh"] = json!(null));
+    assert_eq!(world.ask_and_wait(0, &alice), "store");
+    world.run_for(s(31));
+    assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
+    world.rewrite(&alice, |record| record["access"] = json!("S3CRET-opaque"));
+    world.run_for(ms(100));
+    let stream = world.ask(0, &alice);
+    world.run_until_decided();
+    assert_eq!(world.token(stream), "S3CRET-opaque");
+    world.finish();
+}
+
 #[test]
 fn the_earlier_of_two_times_counts() {
     let mut world = World::new(1);

@@ -89,6 +89,30 @@ fn another_member_changed_in_between_saves_nobody_and_is_no_reason_to_present_ag
 }
 
 #[test]
+fn a_record_that_the_gateway_cuts_after_a_refusal_is_told_and_not_asked_for_again() {
+    // Between the two reads, and before the deletion.
+    for next in [Target::Claim, Target::Delete] {
+        let mut world = World::new(1);
+        let alice = refused(&mut world);
+        world.plan(Target::Delete, Fate::slow(ms(300)));
+        let stream = world.ask(0, &alice);
+        world.run_for(ms(500));
+        while next == Target::Delete && world.made(Target::Delete).is_empty() {
+            world.run_for(ms(10));
+        }
+        let text = world.store.get(&alice.record()).unwrap() + "\0";
+        world.store.set(&alice.record(), &text, None);
+        world.run_until_decided();
+        assert_eq!(world.outcome(stream), "record_invalid");
+        assert!(world.made(Target::Claim).len() <= 3);
+        world.finish();
+        assert_eq!(world.store.get(&alice.record()), Some(text));
+        assert_eq!(world.store.get(&alice.lease()), None);
+        assert_eq!(world.count(Metric::SessionsDeleted), 0);
+    }
+}
+
+#[test]
 fn while_the_store_is_down_requests_get_503_and_the_token_is_not_presented_again() {
     let mut world = World::new(1);
     let alice = refused(&mut world);

@@ -223,6 +223,20 @@ fn a_client_that_leaves_during_its_login_leaves_nothing_behind() {
     }
 }
 
+/// Section 7: the tokens are revoked even if the store fails just then.
+#[test]
+fn the_tokens_of_a_login_that_nobody_waited_for_are_revoked_without_the_store() {
+    let mut world = world(LoginReply::Cookie);
+    let stream = world.send(0, &login("right"));
+    world.run_for(ms(20));
+    world.leave(stream);
+    world.set_outage(&[Target::Read, Target::Delete], Fate::Status(503, ""));
+    world.finish();
+    assert_eq!(world.made(Target::Create).len(), 1);
+    assert_eq!(world.issuer.live_refresh_tokens(), 0);
+    assert_eq!(world.made(Target::Revoke).len(), 1);
+}
+
 #[test]
 fn a_body_that_is_no_json_object_is_refused_before_the_issuer_is_asked() {
     let mut world = world(LoginReply::Body);

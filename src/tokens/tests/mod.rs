@@ -219,6 +219,9 @@ fn a_record_that_a_write_back_could_not_carry_is_refused() {
     let token = |size: usize| parse(&json!({"access": "a".repeat(size)}));
     assert!(token(MAX_TOKEN).is_ok());
     assert_eq!(token(MAX_TOKEN + 1), Err(RecordError::Access));
+    let token = |size: usize| parse(&json!({"access": "a", "refresh": "r".repeat(size)}));
+    assert!(token(MAX_TOKEN).is_ok());
+    assert_eq!(token(MAX_TOKEN + 1), Err(RecordError::Refresh));
 }
 
 #[test]
