@@ -193,7 +193,11 @@ fn is_login_page(login_url: &str, request: &RequestHead<'_>) -> bool {
             None => (Some(rest), "/"),
         },
     };
-    let here = |authority: &str| authority.as_bytes().eq_ignore_ascii_case(&request.authority);
+    let here = |authority: &str| {
+        authority
+            .as_bytes()
+            .eq_ignore_ascii_case(&request.authority)
+    };
     let mut asked = request.path.split(|byte| *byte == b'?');
     authority.is_none_or(here) && asked.next() == Some(path.as_bytes())
 }

@@ -2,6 +2,7 @@
 //! what the filter cannot see.
 
 mod around;
+mod destinations;
 mod lifetimes;
 mod mesh;
 
@@ -35,6 +36,7 @@ pub(crate) fn judge(plugin: &Plugin<'_>, lifetimes: Lifetimes) -> Vec<Finding> {
         Home::Bare => {}
         Home::Envoy(around) => {
             around::check(*around, tree.as_deref(), parsed.as_ref(), &mut findings);
+            destinations::check(*around, tree.as_deref(), &mut findings);
         }
         Home::Istio(spec) => mesh::istio(spec, tree.as_deref(), &mut findings),
         Home::Gateway(entry) => mesh::gateway(entry, tree.as_deref(), &mut findings),

@@ -182,7 +182,7 @@ impl Change<'_> {
         let second = |life: Option<Duration>| life.is_none_or(|life| life >= seconds(1));
         assert!(second(record.remaining_life(unix)) && second(record.session_life(unix)));
         if record.is_over(unix) {
-            assert!(expired && record.remaining_life(unix).is_none());
+            assert!(expired && record.session_life(unix).is_none());
         }
         let _ = record.session_end(unix, None);
         let shown = record.user_id();

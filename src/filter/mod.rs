@@ -35,6 +35,7 @@ mod headers;
 mod host;
 mod logger;
 mod meter;
+mod peer;
 mod root;
 mod status;
 mod stream;

@@ -7,6 +7,7 @@ use super::body::{self, Collected, Collector};
 use super::complaint::complain;
 use super::error::HostError;
 use super::host::{self, Map};
+use super::peer;
 use super::status::{DataStatus, HeadersStatus, TrailersStatus};
 use super::verdict::{self, Fate};
 use super::worker::{Begun, Phase, Worker};
@@ -139,7 +140,7 @@ impl Stream {
                     self.id,
                     RequestBody::Whole {
                         bytes: &bytes,
-                        client: body::client().as_deref(),
+                        client: peer::client().as_deref(),
                     },
                 ),
                 Err(error) => {

@@ -103,7 +103,10 @@ impl Record {
         let members: Members = serde_json::from_str(text).map_err(|_| RecordError::NotAnObject)?;
         let access = string(&members, &fields.access).map_err(|_| RecordError::Access)?;
         let refresh = string(&members, &fields.refresh).map_err(|_| RecordError::Refresh)?;
-        if refresh.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
+        if refresh
+            .as_ref()
+            .is_some_and(|token| token.len() > MAX_TOKEN)
+        {
             return Err(RecordError::Refresh);
         }
         let access = access

@@ -27,6 +27,7 @@ mod crossed;
 mod csrf;
 mod endpoints;
 mod grace;
+mod hosts;
 mod internal;
 mod issuer;
 mod login;

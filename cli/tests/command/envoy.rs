@@ -162,6 +162,69 @@ fn what_does_not_fit_around_it_is_warned_about() {
         .says("normalize_path: should be true");
 }
 
+/// The shipped file with more in its virtual host, and a second one.
+fn with_hosts(host: &str, route: &str, second: &str) -> Run {
+    let first = "            - name: ingress\n              domains: [\"*\"]\n";
+    let timeout = "timeout: 45s";
+    assert!(SHIPPED.contains(first) && SHIPPED.contains(timeout));
+    let domains = "              domains: [app.example.com]\n";
+    let hosts = format!("{second}            - name: ingress\n{domains}{host}");
+    let file = SHIPPED.replacen(first, &hosts, 1);
+    check(&file.replacen(timeout, &format!("{timeout}{route}"), 1)).exits(0)
+}
+
+const CMS: &str = r#"
+            - name: cms
+              domains: [cms.example.com]
+              routes:
+              - match: {prefix: /}
+                route: {cluster: nextjs, timeout: 45s}
+"#;
+
+const DISABLED: &str = r#"
+              typed_per_filter_config:
+                token_relay:
+                  "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig
+                  disabled: true
+"#;
+
+#[test]
+fn a_host_that_does_not_lead_to_django_is_warned_about() {
+    assert_eq!(with_hosts("", "", "").warnings(), 0);
+    let run = with_hosts("", "", CMS);
+    assert_eq!(run.warnings(), 1, "{}", run.out);
+    run.says("virtual_hosts: \"cms\" does not lead to issuer.cluster \"django\"");
+    let run = with_hosts("", "", &format!("{CMS}{DISABLED}"));
+    assert_eq!(run.warnings(), 0, "{}", run.out);
+    let on_a_route = DISABLED.replace("\n  ", "\n    ");
+    let run = with_hosts("", "", &format!("{CMS}{on_a_route}"));
+    assert_eq!(run.warnings(), 0, "{}", run.out);
+    let elsewhere = CMS.replace(
+        "route: {cluster: nextjs, timeout: 45s}",
+        "redirect: {https_redirect: true}",
+    );
+    assert_eq!(with_hosts("", "", &elsewhere).warnings(), 0);
+}
+
+#[test]
+fn copies_and_redirects_that_carry_the_token_are_warned_about() {
+    let mirror = "request_mirror_policies: [{cluster: nextjs}]";
+    let run = with_hosts(&format!("              {mirror}\n"), "", "");
+    assert_eq!(run.warnings(), 1, "{}", run.out);
+    run.says("request_mirror_policies: a mirrored request carries the session's token");
+    let run = with_hosts("", &format!(", {mirror}"), "");
+    run.says("request_mirror_policies: a mirrored request");
+    let run = with_hosts(
+        "",
+        ", internal_redirect_policy: {max_internal_redirects: 1}",
+        "",
+    );
+    assert_eq!(run.warnings(), 1, "{}", run.out);
+    run.says("internal_redirect_policy: a request that Envoy sends on by itself");
+    let run = with_hosts(DISABLED, &format!(", {mirror}"), "");
+    assert_eq!(run.warnings(), 0, "{}", run.out);
+}
+
 #[test]
 fn a_string_value_is_read_as_json() {
     let config = r#"
