@@ -193,11 +193,12 @@ fn is_login_page(login_url: &str, request: &RequestHead<'_>) -> bool {
             None => (Some(rest), "/"),
         },
     };
-    let here = |authority: &str| {
-        authority
-            .as_bytes()
-            .eq_ignore_ascii_case(&request.authority)
+    // The default port of https may be left out.
+    let short = |authority: &[u8]| {
+        let host = authority.strip_suffix(b":443").unwrap_or(authority);
+        host.to_ascii_lowercase()
     };
+    let here = |authority: &str| short(authority.as_bytes()) == short(&request.authority);
     let mut asked = request.path.split(|byte| *byte == b'?');
     authority.is_none_or(here) && asked.next() == Some(path.as_bytes())
 }

@@ -16,8 +16,10 @@
 //! | `root` | the root context: start, configuration, ticks, answers, the end |
 //! | `stream` | the stream context: one request |
 //! | `body` | the body of a request, where the relay reads it |
+//! | `peer` | who is at the other end of a request |
 //! | `verdict` | a verdict, carried out on the request that it is about |
 //! | `answer` | the answer to a callout, as the core takes it |
+//! | `complaint` | log lines about a host that does not do what it should |
 //!
 //! Three rules hold everywhere: nothing is borrowed across a host call; a header
 //! map or a buffer is touched only in the callbacks in which the host has it; and

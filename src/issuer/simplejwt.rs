@@ -29,7 +29,7 @@ impl Dialect for SimpleJwt {
     }
 
     /// Or it was not taken any more before: rotated, revoked or expired. A view that
-    /// wants to know who asks answers 401 with another `code`.
+    /// wants to know who asks answers 401 without that `code`.
     fn is_revoked(&self, status: u16, members: &Members) -> bool {
         let spent = members.get("code").and_then(Value::as_str) == Some("token_not_valid");
         (200..300).contains(&status) || (status == 401 && spent)

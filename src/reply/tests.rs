@@ -228,6 +228,7 @@ fn the_login_page_is_not_sent_to_itself() {
         ("/login", "/login?callbackUrl=%2Flogin"),
         ("https://app.example.com/login", "/login?a"),
         ("https://App.example.com", "/?a"),
+        ("https://app.example.com:443/login", "/login"),
     ] {
         let to = asked(login_url, "app.example.com", path);
         assert_eq!(to, None, "{login_url} {path}");

@@ -23,17 +23,20 @@ pub(super) fn check(around: Around<'_>, configuration: Option<&Node>, findings: 
     let Some(routes) = manager.get("route_config") else {
         return;
     };
-    let relay = Relay {
+    let mut relay = Relay {
         name: filter.text_at(&["name"]).unwrap_or_default(),
         disabled: filter.get("disabled").is_some_and(is_true),
     };
+    relay.disabled = relay.is_disabled(routes);
     let hosts = routes.get("virtual_hosts").map_or(&[][..], Node::items);
     let hosts: Vec<Host<'_>> = hosts
         .iter()
         .map(|host| relay.host(host))
         .filter(|host| !host.routes.is_empty())
         .collect();
-    copies(routes, findings);
+    if !hosts.is_empty() {
+        copies(routes, findings);
+    }
     for host in &hosts {
         copies(host.node, findings);
         for route in &host.routes {
@@ -50,7 +53,7 @@ pub(super) fn check(around: Around<'_>, configuration: Option<&Node>, findings: 
 /// The relay among the HTTP filters.
 struct Relay<'d> {
     name: &'d str,
-    /// Unless a host or a route says otherwise.
+    /// Unless what is nearer to the request says otherwise.
     disabled: bool,
 }
 
@@ -62,19 +65,24 @@ struct Host<'d> {
 
 impl Relay<'_> {
     fn host<'d>(&self, node: &'d Node) -> Host<'d> {
-        let disabled = self.is_disabled(node).unwrap_or(self.disabled);
+        let here = Self {
+            disabled: self.is_disabled(node),
+            ..*self
+        };
         let routes = node.get("routes").map_or(&[][..], Node::items).iter();
-        let routes = routes.filter(|entry| !self.is_disabled(entry).unwrap_or(disabled));
+        let routes = routes.filter(|entry| !here.is_disabled(entry));
         Host {
             node,
             routes: routes.filter_map(|entry| entry.get("route")).collect(),
         }
     }
 
-    /// What a host or a route says of it, if anything.
-    fn is_disabled(&self, node: &Node) -> Option<bool> {
-        let own = node.at(&["typed_per_filter_config", self.name])?;
-        Some(own.get("disabled").is_some_and(is_true))
+    /// Whether it is disabled for these routes, this host or this route.
+    fn is_disabled(&self, node: &Node) -> bool {
+        let own = node.at(&["typed_per_filter_config", self.name]);
+        own.map_or(self.disabled, |own| {
+            own.get("disabled").is_some_and(is_true)
+        })
     }
 }
 
@@ -97,17 +105,14 @@ fn redirects(route: &Node, findings: &mut Vec<Finding>) {
         findings.push(Finding::warning(
             policy.line,
             FIELD,
-            "a request that Envoy sends on by itself still carries the session's token, wherever it goes, and its session cookie no more: let the client follow the redirect",
+            "a request that Envoy sends on by itself still carries the session's token, wherever it goes: let the client follow the redirect",
         ));
     }
 }
 
 /// Hosts that lead to other clusters than the issuer's, beside one that leads there.
 fn strangers(hosts: &[Host<'_>], issuer: &str, findings: &mut Vec<Finding>) {
-    let is_home = |host: &&Host<'_>| {
-        let mut clusters = host.routes.iter().map(|route| route.text_at(&["cluster"]));
-        clusters.any(|cluster| cluster == Some(issuer))
-    };
+    let is_home = |host: &&Host<'_>| host.routes.iter().any(|route| leads_to(route, issuer));
     if !hosts.iter().any(|host| is_home(&host)) {
         return;
     }
@@ -123,4 +128,22 @@ fn strangers(hosts: &[Host<'_>], issuer: &str, findings: &mut Vec<Finding>) {
             ),
         ));
     }
+}
+
+/// Whether a route leads to this cluster, or may.
+fn leads_to(route: &Node, cluster: &str) -> bool {
+    let weighted = route.at(&["weighted_clusters", "clusters"]);
+    let weighted = weighted.map_or(&[][..], Node::items).iter();
+    let mut names = weighted.map(|weighted| weighted.text_at(&["name"]));
+    // A header, or a plugin, decides at run time.
+    let is_open = [
+        "cluster_header",
+        "cluster_specifier_plugin",
+        "inline_cluster_specifier_plugin",
+    ]
+    .iter()
+    .any(|field| route.get(field).is_some());
+    is_open
+        || route.text_at(&["cluster"]) == Some(cluster)
+        || names.any(|name| name == Some(cluster))
 }

@@ -199,6 +199,15 @@ fn a_host_that_does_not_lead_to_django_is_warned_about() {
     let on_a_route = DISABLED.replace("\n  ", "\n    ");
     let run = with_hosts("", "", &format!("{CMS}{on_a_route}"));
     assert_eq!(run.warnings(), 0, "{}", run.out);
+    // A route that may lead there, by weight or by a header.
+    for cluster in [
+        "weighted_clusters: {clusters: [{name: nextjs, weight: 1}, {name: django, weight: 9}]}",
+        "cluster_header: x-cluster",
+    ] {
+        let second = CMS.replace("cluster: nextjs", cluster);
+        let run = with_hosts("", "", &second);
+        assert_eq!(run.warnings(), 0, "{}", run.out);
+    }
     let elsewhere = CMS.replace(
         "route: {cluster: nextjs, timeout: 45s}",
         "redirect: {https_redirect: true}",
@@ -222,6 +231,15 @@ fn copies_and_redirects_that_carry_the_token_are_warned_about() {
     assert_eq!(run.warnings(), 1, "{}", run.out);
     run.says("internal_redirect_policy: a request that Envoy sends on by itself");
     let run = with_hosts(DISABLED, &format!(", {mirror}"), "");
+    assert_eq!(run.warnings(), 0, "{}", run.out);
+    // For all hosts, where the filter is disabled for all hosts.
+    let name = "            name: ingress\n";
+    assert!(SHIPPED.contains(name));
+    let mirrored = format!("{name}            {mirror}\n");
+    let run = with(name, &mirrored).exits(0);
+    assert_eq!(run.warnings(), 1, "{}", run.out);
+    let disabled = DISABLED.replace("\n  ", "\n");
+    let run = with(name, &format!("{mirrored}{disabled}")).exits(0);
     assert_eq!(run.warnings(), 0, "{}", run.out);
 }
 

@@ -120,6 +120,12 @@ fn without_a_refresh_token_what_another_writer_stores_counts_at_once() {
     assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
     world.rewrite(&alice, |record| record["access"] = json!("S3CRET-opaque"));
     world.run_for(ms(100));
+    world.set_outage(&[Target::Read], Fate::Status(503, ""));
+    assert_eq!(world.ask_and_wait(0, &alice), "store_unavailable");
+    let optional = world.send(0, &Ask::get("/api/maybe/x").of(&alice));
+    world.run_until_decided();
+    assert_eq!(world.outcome(optional), "store_unavailable");
+    world.end_outage();
     let stream = world.ask(0, &alice);
     world.run_until_decided();
     assert_eq!(world.token(stream), "S3CRET-opaque");

@@ -104,7 +104,10 @@ fn a_record_that_the_gateway_cuts_after_a_refusal_is_told_and_not_asked_for_agai
         world.store.set(&alice.record(), &text, None);
         world.run_until_decided();
         assert_eq!(world.outcome(stream), "record_invalid");
-        assert!(world.made(Target::Claim).len() <= 3);
+        world.run_for(s(5));
+        assert_eq!(world.ask_and_wait(0, &alice), "record_invalid");
+        assert!(world.made(Target::Claim).len() <= 5);
+        assert_eq!(world.made(Target::Refresh).len(), 1);
         world.finish();
         assert_eq!(world.store.get(&alice.record()), Some(text));
         assert_eq!(world.store.get(&alice.lease()), None);
