@@ -154,7 +154,8 @@ fn whole_seconds(delay: Option<Duration>) -> u64 {
 }
 
 /// Where a page navigation without a session is sent instead of a 401; `None`
-/// for anything but a page navigation, or without `login_url`.
+/// for anything but a page navigation, for the login page itself, or without
+/// `login_url`.
 ///
 /// The path and query asked for go along as `callbackUrl`, unless they might
 /// lead to another site or are very long: then `/` does.
