@@ -159,28 +159,6 @@ fn a_logout_just_before_the_deletion_is_no_end_by_the_issuer() {
 }
 
 #[test]
-fn an_answer_from_before_a_logout_does_not_bring_the_session_back() {
-    let mut world = World::with(1, |config| config.cache.max_age = s(60));
-    let alice = world.log_in_expired("alice");
-    world.plan(Target::Read, Fate::slow(ms(1)));
-    // Executed at once, answered late.
-    let late = Fate::Takes {
-        there: ms(1),
-        back: ms(400),
-    };
-    world.plan(Target::Claim, late);
-    world.ask(0, &alice);
-    world.run_for(ms(5));
-    world.rotate_elsewhere(&alice);
-    let stream = world.ask(0, &alice);
-    world.run_for(ms(20));
-    world.log_out(&alice);
-    world.run_until_decided();
-    assert_eq!(world.outcome(stream), "session_ended");
-    world.finish();
-}
-
-#[test]
 fn a_store_that_reads_and_does_not_write_is_not_flooded_with_releases() {
     let mut world = World::new(1);
     let alice = world.log_in_expired("alice");

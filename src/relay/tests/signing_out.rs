@@ -188,6 +188,32 @@ fn a_slow_read_does_not_bring_a_logged_out_session_back() {
     world.finish();
 }
 
+/// The same of a claim that finds another writer's tokens.
+#[test]
+fn a_slow_claim_does_not_bring_a_logged_out_session_back() {
+    let mut world = world(LoginReply::Cookie);
+    let alice = world.log_in_expired("alice");
+    let slow = Fate::Takes {
+        there: ms(20),
+        back: ms(300),
+    };
+    world.plan(Target::Claim, slow);
+    let before = world.ask(0, &alice);
+    while world.made(Target::Claim).is_empty() {
+        world.run_for(ms(1));
+    }
+    world.rotate_elsewhere(&alice);
+    world.run_for(ms(30));
+    let stream = world.send(0, &logout().of(&alice));
+    world.run_for(ms(50));
+    assert_eq!(world.reply(stream).status, 204);
+    assert_eq!(world.outcome(before), "session_ended");
+    world.run_for(ms(500));
+    assert_eq!(world.ask_and_wait(0, &alice), "session_ended");
+    world.finish();
+    assert_eq!(world.store.get(&alice.lease()), None);
+}
+
 #[test]
 fn a_session_whose_tokens_have_all_expired_is_none() {
     let mut world = world(LoginReply::Cookie);
