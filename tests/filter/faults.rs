@@ -121,29 +121,19 @@ fn each_host_call_may_fail_at_the_start() {
 }
 
 #[test]
-fn a_held_request_that_cannot_be_changed_is_answered_503() {
-    let root = start();
-    let id = get_as(root, ALICE);
-    refuse("replace_header_map_value");
-    store_says(root, &the_call(), &["found", &record("a")]);
-    let stream = host::stream(id);
-    assert!(!stream.went_on);
-    let reply = stream.reply.expect("an answer");
-    assert_eq!(reply.status, 503);
-    assert_eq!(reply.details, "token_relay{proxy_error}");
-}
-
-#[test]
-fn a_held_request_that_cannot_go_on_is_answered_503() {
-    let root = start();
-    let id = get_as(root, ALICE);
-    refuse("continue_stream");
-    store_says(root, &the_call(), &["found", &record("a")]);
-    let stream = host::stream(id);
-    assert!(!stream.went_on);
-    let reply = stream.reply.expect("an answer");
-    assert_eq!(reply.status, 503);
-    assert_eq!(reply.details, "token_relay{proxy_error}");
+fn a_held_request_that_cannot_be_changed_or_go_on_is_answered_503() {
+    for call in ["replace_header_map_value", "continue_stream"] {
+        HOST.with_borrow_mut(|host| host.refused.clear());
+        let root = start();
+        let id = get_as(root, ALICE);
+        refuse(call);
+        store_says(root, &the_call(), &["found", &record("a")]);
+        let stream = host::stream(id);
+        assert!(!stream.went_on, "{call}");
+        let reply = stream.reply.expect("an answer");
+        assert_eq!(reply.status, 503, "{call}");
+        assert_eq!(reply.details, "token_relay{proxy_error}");
+    }
 }
 
 #[test]

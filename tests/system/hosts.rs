@@ -47,11 +47,9 @@ fn a_host_for_which_the_filter_is_disabled_gets_no_token() {
 fn a_redirect_that_envoy_follows_by_itself_takes_the_token_along() {
     let stack = Stack::build()
         .config(|config| {
-            let away = json!({"path": "/api/away", "session": "off"});
-            config["routes"]
-                .as_array_mut()
-                .expect("routes")
-                .insert(0, away);
+            let routes = config["routes"].as_array_mut().expect("routes");
+            routes.insert(0, json!({"path": "/api/off", "session": "off"}));
+            routes.insert(0, json!({"path": "/api/optional", "session": "optional"}));
         })
         .bootstrap(|bootstrap| {
             let hosts = &mut connection_manager(bootstrap)["route_config"]["virtual_hosts"];
@@ -66,13 +64,31 @@ fn a_redirect_that_envoy_follows_by_itself_takes_the_token_along() {
         let location = format!("https://app.example.com{path}");
         Act::answer(Response::new(302).header("location", location))
     };
-    let ok = || Act::answer(Response::new(200));
-    stack.issuer.once(THING, away("/api/away"));
-    stack.issuer.once("/api/away", ok());
-    let answer = stack.send(&stack.request(THING, &session));
-    assert_eq!(answer.status, 200);
-    assert!(stack.issuer.last("/api/away").bearer() == session.access);
+    for path in ["/api/off", "/api/optional"] {
+        stack.issuer.once(THING, away(path));
+        upstream_at(&stack, path);
+        let answer = stack.send(&stack.request(THING, &session));
+        assert_eq!(answer.status, 200);
+        assert!(stack.issuer.last(path).bearer() == session.access);
+    }
     stack.issuer.once(THING, away("/api/other"));
     let answer = stack.send(&stack.request(THING, &session));
     assert_problem(&answer, 401, "no_session");
+}
+
+/// Why it warns of `request_mirror_policies`.
+#[test]
+fn a_mirrored_request_takes_the_token_along() {
+    let stack = Stack::build()
+        .bootstrap(|bootstrap| {
+            let hosts = &mut connection_manager(bootstrap)["route_config"]["virtual_hosts"];
+            hosts[0]["request_mirror_policies"] = json!([{"cluster": "django"}]);
+        })
+        .start();
+    upstream_at(&stack, THING);
+    let session = stack.login();
+    assert_eq!(stack.send(&stack.request(THING, &session)).status, 200);
+    stack.issuer.wait_for_calls(THING, 2);
+    let seen = stack.issuer.seen_at(THING);
+    assert!(seen.iter().all(|seen| seen.bearer() == session.access));
 }
